@@ -5,6 +5,13 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod arch;
+pub mod dt;
 pub mod error;
+pub mod firmware;
 pub mod hw;
+pub mod log;
+pub mod mem;
+pub mod opal;
+pub mod sync;
 pub mod units;

@@ -1,0 +1,139 @@
+//! Device registers and memory as the processor sees them.
+
+use crate::hw::{mmio::Mmio, ram::Ram};
+use core::arch::asm;
+
+/// A window of device registers at a real address.
+#[derive(Clone, Copy, Debug)]
+pub struct Registers {
+    base: u64,
+}
+
+impl Registers {
+    /// A window that starts at `base`.
+    ///
+    /// # Safety
+    /// A device's registers start at `base`, and whoever holds this value uses only offsets that the device
+    /// decodes: a stray access is a machine check.
+    pub const unsafe fn new(base: u64) -> Self {
+        Self { base }
+    }
+}
+
+macro_rules! load {
+    ($name:ident, $type:ty, $instruction:literal) => {
+        #[inline(always)]
+        fn $name(&self, offset: u64) -> $type {
+            let value: u64;
+            // SAFETY: `new` promised that the device decodes this address; the instruction touches no memory.
+            unsafe {
+                asm!(
+                    "sync",
+                    concat!($instruction, " {v}, {b}, {o}"),
+                    "twi 0, {v}, 0",
+                    "isync",
+                    v = out(reg) value,
+                    b = in(reg_nonzero) self.base,
+                    o = in(reg) offset,
+                    options(nostack, preserves_flags)
+                );
+            }
+            value as $type
+        }
+    };
+}
+
+macro_rules! store {
+    ($name:ident, $type:ty, $instruction:literal) => {
+        #[inline(always)]
+        fn $name(&self, offset: u64, value: $type) {
+            // SAFETY: as for loads.
+            unsafe {
+                asm!(
+                    "sync",
+                    concat!($instruction, " {v}, {b}, {o}"),
+                    v = in(reg) u64::from(value),
+                    b = in(reg_nonzero) self.base,
+                    o = in(reg) offset,
+                    options(nostack, preserves_flags)
+                );
+            }
+        }
+    };
+}
+
+impl Mmio for Registers {
+    load!(read8, u8, "lbzcix");
+    load!(read16, u16, "lhzcix");
+    load!(read32, u32, "lwzcix");
+    load!(read64, u64, "ldcix");
+    store!(write8, u8, "stbcix");
+    store!(write16, u16, "sthcix");
+    store!(write32, u32, "stwcix");
+    store!(write64, u64, "stdcix");
+}
+
+/// The machine's memory, by real address.
+#[derive(Clone, Copy, Debug)]
+pub struct PhysicalRam(());
+
+impl PhysicalRam {
+    /// The machine's memory.
+    ///
+    /// # Safety
+    /// Whoever holds this value passes only addresses of memory that firmware owns and hasn't lent to Rust
+    /// objects, of tables shared with hardware, or of memory that the OS named in a call and `OsPointer` checked.
+    pub const unsafe fn new() -> Self {
+        Self(())
+    }
+}
+
+macro_rules! ram {
+    ($read:ident, $write:ident, $type:ty) => {
+        #[inline(always)]
+        fn $read(&self, address: u64) -> $type {
+            // SAFETY: `new` promised that this is memory outside of Rust's objects.
+            unsafe { core::ptr::with_exposed_provenance::<$type>(address as usize).read_volatile() }
+        }
+        #[inline(always)]
+        fn $write(&self, address: u64, value: $type) {
+            // SAFETY: as above.
+            unsafe {
+                core::ptr::with_exposed_provenance_mut::<$type>(address as usize).write_volatile(value);
+            }
+        }
+    };
+}
+
+impl Ram for PhysicalRam {
+    ram!(read8, write8, u8);
+    ram!(read16, write16, u16);
+    ram!(read32, write32, u32);
+    ram!(read64, write64, u64);
+
+    fn zero(&self, address: u64, length: u64) {
+        // SAFETY: as above.
+        unsafe {
+            core::ptr::with_exposed_provenance_mut::<u8>(address as usize).write_bytes(0, length as usize);
+        }
+    }
+    fn read_bytes(&self, address: u64, into: &mut [u8]) {
+        // SAFETY: as above; `into` is an object of Rust's and can't overlap.
+        unsafe {
+            into.as_mut_ptr()
+                .copy_from_nonoverlapping(core::ptr::with_exposed_provenance(address as usize), into.len());
+        }
+    }
+    fn write_bytes(&self, address: u64, from: &[u8]) {
+        // SAFETY: as for `read_bytes`.
+        unsafe {
+            core::ptr::with_exposed_provenance_mut::<u8>(address as usize)
+                .copy_from_nonoverlapping(from.as_ptr(), from.len());
+        }
+    }
+    #[inline(always)]
+    fn sync(&self) {
+        // SAFETY: a barrier has no other effect.
+        unsafe { asm!("sync", options(nostack, preserves_flags)) };
+    }
+}

@@ -1,0 +1,231 @@
+//! Who owns which memory: the RAM of the machine, the one region that firmware keeps at its top, and pointers that
+//! the OS passes in.
+//!
+//! Firmware lives in the last 16 MiB-aligned piece of RAM, because the limits of a no-translate TVE have 16 MiB
+//! grain and one range: only at an end of memory can firmware be cut out of every bypass window.
+#![allow(unsafe_code)]
+
+use crate::error::{Error, Result};
+use crate::hw::ram::Ram;
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+use core::ops::Range;
+
+/// Grain of a no-translate TVE's limits (`reference/phb-dma-windows.md` §6.3).
+pub const BYPASS_GRAIN: u64 = 16 << 20;
+
+/// Real addresses have 60 bits here: the processor ignores the top four in real mode, and the OS passes kernel
+/// virtual addresses 0xc… that rely on it.
+const REAL_MASK: u64 = (1 << 60) - 1;
+
+/// What the region holds besides what hardware found needs: image, heap, logs, the device tree for the OS.
+const FIXED: u64 = 4 << 20;
+/// Tables of one chip's interrupt controller and bridges, rounded up generously.
+const PER_CHIP: u64 = 5 << 20;
+/// Stacks and areas of one hardware thread.
+const PER_THREAD: u64 = 80 << 10;
+
+/// Memory of the machine, as far as the OS may know of it.
+#[derive(Clone, Debug)]
+pub struct MemoryMap {
+    /// RAM, sorted, without overlaps.
+    pub ram: Vec<Range<u64>>,
+    /// The region that firmware keeps: to the end of RAM.
+    pub firmware: Range<u64>,
+}
+
+impl MemoryMap {
+    /// Whether `length` bytes at `address` are RAM that the OS owns. An empty range isn't.
+    pub fn is_os_ram(&self, address: u64, length: u64) -> bool {
+        let Some(end) = address.checked_add(length) else { return false };
+        if length == 0 || (address < self.firmware.end && end > self.firmware.start) {
+            return false;
+        }
+        self.ram.iter().any(|range| range.start <= address && end <= range.end)
+    }
+
+    /// End of the highest RAM.
+    pub fn top(&self) -> u64 {
+        self.ram.iter().map(|range| range.end).max().unwrap_or(0)
+    }
+}
+
+/// A pointer argument that was checked: non-null, aligned, wholly inside RAM of the OS.
+#[derive(Clone, Copy, Debug)]
+pub struct OsPointer<T> {
+    address: u64,
+    what: PhantomData<T>,
+}
+
+/// Numbers that the OS reads and writes, big-endian in memory.
+pub trait OsNumber: Copy {
+    /// Bytes.
+    const SIZE: u64;
+    /// Loads one.
+    fn load(ram: &dyn Ram, address: u64) -> Self;
+    /// Stores one.
+    fn store(self, ram: &dyn Ram, address: u64);
+}
+
+macro_rules! os_number {
+    ($type:ty, $read:ident, $write:ident) => {
+        impl OsNumber for $type {
+            const SIZE: u64 = size_of::<$type>() as u64;
+            fn load(ram: &dyn Ram, address: u64) -> Self {
+                ram.$read(address)
+            }
+            fn store(self, ram: &dyn Ram, address: u64) {
+                ram.$write(address, self);
+            }
+        }
+    };
+}
+os_number!(u8, read8, write8);
+os_number!(u16, read16, write16);
+os_number!(u32, read32, write32);
+os_number!(u64, read64, write64);
+
+impl<T: OsNumber> OsPointer<T> {
+    /// Checks a pointer argument.
+    ///
+    /// # Errors
+    /// `Parameter` when it is null, misaligned, or not wholly inside RAM that the OS owns.
+    pub fn check(map: &MemoryMap, argument: u64) -> Result<Self> {
+        let address = argument & REAL_MASK;
+        if address == 0 || !address.is_multiple_of(T::SIZE) || !map.is_os_ram(address, T::SIZE) {
+            return Err(Error::Parameter("pointer"));
+        }
+        Ok(Self { address, what: PhantomData })
+    }
+
+    /// Loads what it points to.
+    pub fn read(self, ram: &dyn Ram) -> T {
+        T::load(ram, self.address)
+    }
+
+    /// Stores `value` there.
+    pub fn write(self, ram: &dyn Ram, value: T) {
+        value.store(ram, self.address);
+    }
+}
+
+/// A buffer argument that was checked.
+#[derive(Clone, Copy, Debug)]
+pub struct OsBuffer {
+    /// Real address.
+    pub address: u64,
+    /// Bytes; not zero.
+    pub length: u64,
+}
+
+impl OsBuffer {
+    /// Checks a buffer argument.
+    ///
+    /// # Errors
+    /// `Parameter` when it is null, empty, or not wholly inside RAM that the OS owns.
+    pub fn check(map: &MemoryMap, argument: u64, length: u64) -> Result<Self> {
+        let address = argument & REAL_MASK;
+        if address == 0 || !map.is_os_ram(address, length) {
+            return Err(Error::Parameter("buffer"));
+        }
+        Ok(Self { address, length })
+    }
+}
+
+/// Hands out memory of firmware's region, aligned and zeroed, at boot only. Nothing is given back.
+#[derive(Debug)]
+pub struct Region {
+    next: u64,
+    end: u64,
+}
+
+impl Region {
+    /// The free part of firmware's region.
+    pub const fn new(free: Range<u64>) -> Self {
+        Self { next: free.start, end: free.end }
+    }
+
+    /// `length` zeroed bytes at a multiple of `align` (a power of two, at least 8).
+    ///
+    /// # Panics
+    /// When the region is full: its size was computed from what the machine has, so that is a firmware error that
+    /// shows at boot.
+    pub fn allocate(&mut self, ram: &dyn Ram, length: u64, align: u64) -> u64 {
+        let start = self.next.next_multiple_of(align);
+        let end = start + length.next_multiple_of(8);
+        assert!(end <= self.end, "firmware's memory region is too small for {length:#x} more bytes");
+        ram.zero(start, end - start);
+        self.next = end;
+        start
+    }
+
+    /// Bytes that are left.
+    pub const fn free(&self) -> u64 {
+        self.end - self.next
+    }
+}
+
+/// Where in RAM firmware shall live, computed from what the device tree says is there.
+///
+/// Returns the region's start; its end is the end of RAM.
+pub fn home(tree: &fdt::Fdt<'_>) -> u64 {
+    let (mut top, mut chips, mut threads) = (0, 0, 0);
+    for node in tree.all_nodes() {
+        if node.property("device_type").is_some_and(|p| p.value == b"memory\0") {
+            top = crate::dt::read::memory_ranges(node).map(|range| range.end).max().unwrap_or(0).max(top);
+        }
+        if node.name.starts_with("xscom@") {
+            chips += 1;
+        }
+        if let Some(servers) = node.property("ibm,ppc-interrupt-server#s") {
+            threads += servers.value.len() as u64 / 4;
+        }
+    }
+    let size = FIXED + PER_CHIP * chips + PER_THREAD * threads;
+    (top - size) & !(BYPASS_GRAIN - 1)
+}
+
+/// Called by `entry.S` from the first copy of the image: where shall the second one go?
+///
+/// # Safety
+/// `tree` is the device tree that the machine passed.
+pub unsafe extern "C" fn find_home(tree: *const u8) -> u64 {
+    // SAFETY: the caller's promise. A machine without a valid tree can't be booted, and can't be told so either.
+    unsafe { fdt::Fdt::from_ptr(tree) }.map_or(0, |tree| home(&tree))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn map() -> MemoryMap {
+        MemoryMap { ram: vec![0..0x8000_0000], firmware: 0x7f00_0000..0x8000_0000 }
+    }
+
+    #[test]
+    fn firmware_memory_is_not_the_os_s() {
+        let map = map();
+        assert!(map.is_os_ram(0x7eff_fff8, 8));
+        assert!(!map.is_os_ram(0x7eff_fffc, 8));
+        assert!(!map.is_os_ram(0x7f00_0000, 1));
+        assert!(!map.is_os_ram(0x7fff_fff8, 8));
+        assert!(!map.is_os_ram(0x8000_0000, 8));
+        assert!(!map.is_os_ram(u64::MAX - 3, 8));
+        assert!(!map.is_os_ram(0x1000, 0));
+    }
+
+    #[test]
+    fn pointers_are_checked_after_the_kernel_s_nibble_is_dropped() {
+        let map = map();
+        assert!(OsPointer::<u64>::check(&map, 0xc000_0000_0000_1008).is_ok());
+        assert!(OsPointer::<u64>::check(&map, 0x1008).is_ok());
+        for bad in
+            [0, 0xc000_0000_0000_0000, 0x1004, 0x7f00_0000, 0xc000_0000_7f00_0000, 0x0001_0000_0000_1000]
+        {
+            assert_eq!(OsPointer::<u64>::check(&map, bad).unwrap_err().code(), -1, "{bad:#x}");
+        }
+        assert!(OsPointer::<u8>::check(&map, 0x1001).is_ok());
+        assert!(OsPointer::<u32>::check(&map, 0x1002).is_err());
+    }
+}

@@ -1,0 +1,34 @@
+//! From a token and eight registers to a return code.
+
+use super::args::Args;
+use super::table;
+use crate::error::Error;
+use crate::firmware::{FIRMWARE, Firmware};
+
+/// Called by `opal_entry.S`. `depth` is 2 when this call interrupts another one on the same thread.
+pub extern "C" fn opal_dispatch(token: u64, args: &[u64; 8], depth: u64) -> i64 {
+    match FIRMWARE.get() {
+        Some(firmware) => call(firmware, token, args, depth > 1),
+        None => Error::Internal("not ready").code(),
+    }
+}
+
+/// Performs one call: what the door does, and what host tests use.
+///
+/// `nested` means that it interrupts another call on the same thread: only calls that take no lock which the outer
+/// one may hold are then possible.
+pub fn call(firmware: &Firmware, token: u64, args: &[u64; 8], nested: bool) -> i64 {
+    let Some(call) = table::find(token) else {
+        return Error::Parameter("token").code();
+    };
+    if nested && !call.nested {
+        return Error::Internal("nested call").code();
+    }
+    match (call.handler)(firmware, &Args(args)) {
+        Ok(value) => value,
+        Err(error) => {
+            log::debug!("OPAL {}: {error:?}", call.name);
+            error.code()
+        }
+    }
+}

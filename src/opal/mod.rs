@@ -1,0 +1,6 @@
+//! The OPAL boundary: registers in, return code out.
+
+pub mod args;
+pub mod calls;
+pub mod dispatch;
+pub mod table;
