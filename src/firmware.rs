@@ -1,6 +1,7 @@
 //! The one root: everything that serves a call hangs here. Set once, by `boot`, and then only shared.
 
 use crate::hw::ram::Ram;
+use crate::interrupts::Controller;
 use crate::log::Sink;
 use crate::mem::MemoryMap;
 use crate::sync::Once;
@@ -13,6 +14,8 @@ pub struct Firmware {
     pub ram: &'static dyn Ram,
     /// The console's device.
     pub sink: &'static dyn Sink,
+    /// The interrupt controller.
+    pub interrupts: &'static dyn Controller,
 }
 
 /// The firmware that serves the OS; set at the end of `boot`.

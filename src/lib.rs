@@ -10,6 +10,7 @@ pub mod dt;
 pub mod error;
 pub mod firmware;
 pub mod hw;
+pub mod interrupts;
 pub mod log;
 pub mod mem;
 pub mod opal;

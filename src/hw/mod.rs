@@ -2,4 +2,5 @@
 //! whether it talks to silicon, to QEMU or to a model in a host test.
 
 pub mod mmio;
+pub mod psi;
 pub mod ram;
