@@ -6,9 +6,12 @@ extern crate alloc;
 extern crate std;
 
 pub mod arch;
+#[cfg(all(target_arch = "powerpc64", target_os = "none"))]
+pub mod boot;
 pub mod dt;
 pub mod error;
 pub mod firmware;
+pub mod heap;
 pub mod hw;
 pub mod log;
 pub mod mem;
