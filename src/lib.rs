@@ -16,5 +16,6 @@ pub mod hw;
 pub mod log;
 pub mod mem;
 pub mod opal;
+pub mod payload;
 pub mod sync;
 pub mod units;

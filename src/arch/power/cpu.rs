@@ -1,6 +1,7 @@
 //! The processor's special registers, and what belongs to one hardware thread.
 
 use crate::units::Pir;
+use alloc::{boxed::Box, vec::Vec};
 use core::arch::asm;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -170,5 +171,85 @@ extern "C" fn exception(
     }
     loop {
         relax();
+    }
+}
+
+unsafe extern "C" {
+    fn opal_entry();
+}
+
+/// Address that the OS calls.
+pub fn opal_entry_address() -> u64 {
+    opal_entry as *const () as u64
+}
+
+impl CpuArea {
+    /// Makes the area of one thread; it lives for ever.
+    pub fn leak(pir: u32, stack: u64, stack2: u64) -> &'static Self {
+        Box::leak(Box::new(Self {
+            stack,
+            stack2,
+            depth: 0,
+            pir,
+            start: AtomicU64::new(0),
+            waiting: AtomicU32::new(0),
+        }))
+    }
+}
+
+/// Makes the areas findable by PIR, for `opal_entry.S` and for waiting threads.
+pub fn publish_areas(areas: Vec<&'static CpuArea>) {
+    let highest = areas.iter().map(|area| area.pir).max().unwrap_or(0) as usize;
+    let mut table = alloc::vec![ptr::null_mut::<CpuArea>(); highest + 1];
+    for area in areas {
+        table[area.pir as usize] = ptr::from_ref(area).cast_mut();
+    }
+    CPU_AREAS.store(Vec::leak(table).as_mut_ptr(), Ordering::Release);
+}
+
+/// State that the kernel inherits and doesn't set itself (`reference/linux-opal-contract.md` §1.3).
+pub fn prepare_boot_cpu() {
+    /// Default prefetch depth, and nothing else.
+    const LPCR: u64 = 0x0040_0000_0000_0000;
+    /// Bit 8: radix translation.
+    const HID0_RADIX: u64 = 1 << (63 - 8);
+    // SAFETY: real mode with interrupts off depends on none of these.
+    unsafe {
+        set_lpcr(LPCR);
+        set_hid0(HID0_RADIX);
+        set_hmer(0);
+        set_hmeer(0);
+        set_lpid(0);
+        set_dscr(0x10);
+    }
+}
+
+/// Jumps into the kernel, in the state of `reference/linux-opal-contract.md` §1.2.
+///
+/// # Safety
+/// A kernel starts at `entry`, and nothing that firmware still needs lies outside of its region.
+pub unsafe fn enter_kernel(entry: u64, tree: u64, base: u64, door: u64, top: u64) -> ! {
+    /// SF and HV.
+    const MSR: u64 = 0x9000_0000_0000_0000;
+    // SAFETY: the caller's promise.
+    unsafe {
+        asm!(
+            "sync",
+            "icbi 0, {entry}",
+            "isync",
+            "mtspr 26, {entry}", // SRR0
+            "mtspr 27, {msr}",   // SRR1
+            "li 4, 0",
+            "li 5, 0",
+            "rfid",
+            entry = in(reg) entry,
+            msr = in(reg) MSR,
+            in("r3") tree,
+            in("r6") 0x6550_4150u64, // the ePAPR magic
+            in("r7") top,
+            in("r8") base,
+            in("r9") door,
+            options(noreturn)
+        );
     }
 }
