@@ -8,6 +8,7 @@ extern crate std;
 pub mod arch;
 #[cfg(all(target_arch = "powerpc64", target_os = "none"))]
 pub mod boot;
+pub mod board;
 pub mod dt;
 pub mod error;
 pub mod firmware;

@@ -49,10 +49,5 @@ pub fn parse(file: &[u8]) -> Result<Image> {
     if !inside || entry >= segment.p_filesz {
         return Err(Error::Parameter("ELF file that is cut off"));
     }
-    Ok(Image {
-        offset: segment.p_offset,
-        file_size: segment.p_filesz,
-        memory_size: segment.p_memsz,
-        entry,
-    })
+    Ok(Image { offset: segment.p_offset, file_size: segment.p_filesz, memory_size: segment.p_memsz, entry })
 }
