@@ -6,9 +6,9 @@ extern crate alloc;
 extern crate std;
 
 pub mod arch;
+pub mod board;
 #[cfg(all(target_arch = "powerpc64", target_os = "none"))]
 pub mod boot;
-pub mod board;
 pub mod dt;
 pub mod error;
 pub mod firmware;
