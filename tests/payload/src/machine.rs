@@ -95,6 +95,30 @@ pub fn io_load(address: u64) -> u32 {
     value as u32
 }
 
+/// Device load of eight bytes, big-endian.
+pub fn io_load64(address: u64) -> u64 {
+    let value: u64;
+    // SAFETY: callers pass registers of a bridge that the device tree names.
+    unsafe {
+        core::arch::asm!("sync; ldcix {}, 0, {}; twi 0, {0}, 0; isync", out(reg) value, in(reg) address)
+    };
+    value
+}
+
+/// The timebase, 512 MHz.
+pub fn timebase() -> u64 {
+    let value: u64;
+    // SAFETY: reading it has no effect.
+    unsafe { core::arch::asm!("mfspr {}, 268", out(reg) value) };
+    value
+}
+
+/// Waits.
+pub fn sleep(milliseconds: u64) {
+    let end = timebase() + milliseconds * 512_000;
+    while timebase() < end {}
+}
+
 /// Device store, big-endian.
 pub fn io_store(address: u64, value: u64) {
     // SAFETY: as above.

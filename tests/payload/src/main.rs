@@ -19,6 +19,8 @@ mod opal;
 #[cfg(target_os = "none")]
 mod pci;
 #[cfg(target_os = "none")]
+mod phb_registers;
+#[cfg(target_os = "none")]
 mod tce;
 
 #[cfg(target_os = "none")]

@@ -14,6 +14,7 @@ pub const SET_PE: u64 = 31;
 pub const MAP_WINDOW: u64 = 44;
 pub const MAP_REAL: u64 = 45;
 pub const PCI_RESET: u64 = 49;
+pub const PCI_POLL: u64 = 62;
 pub const CHECK_TOKEN: u64 = 80;
 pub const CONSOLE_FLUSH: u64 = 117;
 pub const TCE_KILL: u64 = 126;

@@ -10,6 +10,8 @@ pub struct Phb {
     pub id: u64,
     pub num_pes: u64,
     pub reserved_pe: u64,
+    /// CPU address of its registers.
+    pub registers: u64,
     /// CPU address of PCI address 0x80000000.
     pub mmio32: u64,
     /// Supported TCE page shifts.
@@ -39,12 +41,14 @@ pub fn each_edu(tree: &Fdt<'_>, mut each: impl FnMut(Device)) {
     for node in root.children().filter(|node| node.name.starts_with("pciex@")) {
         let ranges = cells(node, "ranges");
         let sizes = cells(node, "ibm,supported-tce-sizes");
+        let reg = cells(node, "reg");
         let mut page_shifts = [0; 8];
         page_shifts.copy_from_slice(&sizes[..8]);
         let phb = Phb {
             id: u64::from(cells(node, "ibm,opal-phbid")[1]),
             num_pes: u64::from(cells(node, "ibm,opal-num-pes")[0]),
             reserved_pe: u64::from(cells(node, "ibm,opal-reserved-pe")[0]),
+            registers: u64::from(reg[0]) << 32 | u64::from(reg[1]),
             mmio32: u64::from(ranges[3]) << 32 | u64::from(ranges[4]),
             page_shifts,
         };
