@@ -1,6 +1,7 @@
 //! One boot under QEMU with the counting plugin.
 
-use super::{Files, Firmware, counts::Counts, tokens};
+use super::{counts::Counts, tokens};
+use crate::{console, paths, qemu::Launch, tools};
 use anyhow::{Context, Result, bail};
 use std::{
     env::consts::{DLL_PREFIX, DLL_SUFFIX},
@@ -19,13 +20,11 @@ const OLDEST: (u32, u32) = (9, 1);
 const GRACE: Duration = Duration::from_secs(10);
 
 /// What all boots of a bench have in common.
-pub struct Machine<'a> {
-    /// Where everything is.
-    pub files: &'a Files,
-    /// QEMU's name of the machine.
-    pub name: &'a str,
-    /// More for the kernel's command line.
-    pub append: &'a str,
+pub struct Machine {
+    /// QEMU, kernel and command line.
+    pub launch: Launch,
+    /// What is plugged in; a disk is named `disk`.
+    pub devices: Vec<String>,
     /// The plugin.
     pub plugin: PathBuf,
     /// How long a boot may take.
@@ -40,68 +39,65 @@ pub struct Outcome {
     pub complaint: Option<String>,
 }
 
-impl Machine<'_> {
-    /// Boots until the machine powers itself off, or its time is up.
-    pub fn boot(&self, firmware: Firmware) -> Result<Outcome> {
-        let place = self.files.out.join(format!("bench-{}", firmware.name().to_lowercase()));
-        fs::create_dir_all(&place).with_context(|| format!("making {}", place.display()))?;
-        let counts = place.join("counts.txt");
-        let console = place.join("console.txt");
-        let complaints = place.join("qemu.txt");
-        let _ = fs::remove_file(&counts);
-        let _ = fs::remove_file(&console);
-        let disk = place.join("disk.raw");
+impl Machine {
+    /// Boots until the machine powers itself off, or its time is up. Without an image, QEMU's own firmware runs.
+    pub fn boot(&self, name: &str, image: Option<PathBuf>) -> Result<Outcome> {
+        let place = paths::made(paths::out()?.join(format!("bench-{}", name.to_lowercase())))?;
+        let [counts, serial, errors, disk] =
+            ["counts.txt", "console.txt", "qemu.txt", "disk"].map(|name| place.join(name));
+        for old in [&counts, &serial, &disk] {
+            let _ = fs::remove_file(old);
+        }
         File::create(&disk)?.set_len(64 << 20)?;
 
-        let mut command = self.command(firmware, &disk, &console, &counts);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(File::create(&complaints)?);
+        let mut command = self.command(image, &disk, &serial, &counts);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(File::create(&errors)?);
         let started = Instant::now();
-        let child = command.spawn().with_context(|| format!("starting {}", self.files.qemu.display()))?;
+        let child = command.spawn().context("starting QEMU")?;
         let in_time = Running(child).wait(self.limit)?;
 
-        let tail = |file: &Path| last_lines(&fs::read(file).unwrap_or_default(), 6);
+        let tail =
+            |file: &Path| tools::last_lines(&String::from_utf8_lossy(&fs::read(file).unwrap_or_default()), 6);
         let text = fs::read_to_string(&counts)
-            .with_context(|| format!("QEMU wrote no counts; it said: {}", tail(&complaints)))?;
+            .with_context(|| format!("QEMU wrote no counts; it said: {}", tail(&errors)))?;
         let counts = Counts::parse(&text)?;
-        let complaint = if counts.to_kernel.is_none() {
-            Some("the kernel was never reached")
-        } else if !in_time {
-            Some("the boot didn't end in time")
-        } else if !counts.called(tokens::CEC_POWER_DOWN) {
-            Some("the machine stopped, but Linux didn't ask for it")
-        } else {
-            None
-        };
         let seconds = started.elapsed().as_secs_f32();
-        let complaint = complaint.map(|what| {
-            format!("{what} ({seconds:.0} s). Last of {}: {}", console.display(), tail(&console))
+        let complaint = shortcoming(&counts, in_time).map(|what| {
+            format!("{what} ({seconds:.0} s). The end of {}: {}", paths::shown(&serial), tail(&serial))
         });
         Ok(Outcome { counts, complaint })
     }
 
-    fn command(&self, firmware: Firmware, disk: &Path, console: &Path, counts: &Path) -> Command {
-        let mut command = Command::new(&self.files.qemu);
-        if let Some(folder) = &self.files.qemu_data {
-            command.arg("-L").arg(folder);
+    fn command(&self, image: Option<PathBuf>, disk: &Path, serial: &Path, counts: &Path) -> Command {
+        let mut launch = self.launch.clone();
+        launch.firmware = image;
+        launch.drive("disk", disk);
+        for device in &self.devices {
+            // The card answers to nobody: packets from outside come when they like.
+            launch.device(&device.replace("netdev=net,", ""));
         }
-        command.args(["-machine", self.name, "-smp", "1", "-m", "2G", "-no-reboot", "-display", "none"]);
-        if firmware == Firmware::Opalite {
-            command.arg("-bios").arg(&self.files.opalite);
-        }
-        command.arg("-kernel").arg(&self.files.kernel).arg("-initrd").arg(&self.files.initrd);
-        command.arg("-append").arg(format!("console=hvc0 quiet panic=1 {}", self.append).trim_end());
-        // Time is what was executed; a clock of the host would make each wait as long as the host is fast.
-        command.args(["-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01T00:00:00,clock=vm"]);
-        command.arg("-blockdev").arg(format!(
-            "driver=raw,node-name=disk,file.driver=file,file.filename={},cache.no-flush=on",
-            escaped(disk)
-        ));
-        command.args(["-device", "nvme,drive=disk,serial=bench,bus=pcie.0"]);
-        // No option ROM: Debian keeps it in a package that the bench needs for nothing else.
-        command.args(["-nic", "none", "-device", "e1000e,bus=pcie.1,romfile="]);
-        command.arg("-serial").arg(format!("file:{}", console.display())).args(["-monitor", "stdio"]);
-        command.arg("-plugin").arg(format!("{},out={}", escaped(&self.plugin), escaped(counts)));
-        command
+        // The monitor is there to end a run in order, so that the plugin writes its result.
+        launch.extra.extend(["-monitor", "stdio"].map(Into::into));
+        // Time is what was executed; by a clock of the host each wait would be as long as the host is fast.
+        launch.extra.extend(
+            ["-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01T00:00:00,clock=vm"].map(Into::into),
+        );
+        let plugin = format!("{},out={}", escaped(&self.plugin), escaped(counts));
+        launch.extra.extend(["-plugin".into(), plugin.into()]);
+        launch.command(&format!("file:{}", escaped(serial)))
+    }
+}
+
+/// What keeps a boot from being complete.
+fn shortcoming(counts: &Counts, in_time: bool) -> Option<&'static str> {
+    if counts.to_kernel.is_none() {
+        Some("the kernel was never reached")
+    } else if !in_time {
+        Some("the boot didn't end in time")
+    } else if !counts.called(tokens::CEC_POWER_DOWN) {
+        Some("the machine stopped, but Linux didn't ask for it")
+    } else {
+        None
     }
 }
 
@@ -109,12 +105,12 @@ impl Machine<'_> {
 struct Running(Child);
 
 impl Running {
-    /// False when it had to be stopped. It is asked first: the plugin writes its result when QEMU quits in order.
+    /// False when it had to be stopped.
     fn wait(mut self, limit: Duration) -> Result<bool> {
         if self.ended_within(limit)? {
             return Ok(true);
         }
-        if let Some(mut monitor) = self.0.stdin.take() {
+        if let Some(monitor) = &mut self.0.stdin {
             let _ = monitor.write_all(b"quit\n");
         }
         self.ended_within(GRACE)?;
@@ -127,6 +123,9 @@ impl Running {
             // `try_wait` and not `wait`, which would close the monitor.
             if self.0.try_wait()?.is_some() {
                 return Ok(true);
+            }
+            if console::interrupted() {
+                bail!("interrupted");
             }
             thread::sleep(Duration::from_millis(50));
         }
@@ -147,7 +146,7 @@ pub fn build_plugin(target: &Path) -> Result<PathBuf> {
     let status = Command::new(cargo)
         .args(["build", "--quiet", "--release", "--package", "opal_count", "--target-dir"])
         .arg(target)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(paths::root())
         .status()
         .context("starting cargo")?;
     if !status.success() {
@@ -157,31 +156,21 @@ pub fn build_plugin(target: &Path) -> Result<PathBuf> {
 }
 
 /// Says so when QEMU is too old to count.
-pub fn check_version(qemu: &Path) -> Result<()> {
-    let output = Command::new(qemu)
-        .arg("--version")
-        .output()
-        .with_context(|| format!("starting {}", qemu.display()))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let Some(version) = version(&text) else { bail!("{} tells no version: {text}", qemu.display()) };
-    if version < OLDEST {
-        bail!(
-            "the bench needs QEMU {}.{} or later for its plugin interface; {} is {}.{}",
+pub fn check_version(version: &str) -> Result<()> {
+    match numbers(version) {
+        Some(found) if found >= OLDEST => Ok(()),
+        _ => bail!(
+            "counting needs QEMU {}.{} or later for its plugin interface, and this is {version}; boots and tests don't",
             OLDEST.0,
-            OLDEST.1,
-            qemu.display(),
-            version.0,
-            version.1
-        );
+            OLDEST.1
+        ),
     }
-    Ok(())
 }
 
-/// Major and minor number in what `--version` prints.
-fn version(text: &str) -> Option<(u32, u32)> {
-    let numbers = text.split_once("version ")?.1;
-    let mut parts = numbers.split(|c: char| !c.is_ascii_digit());
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+/// Major and minor number of `10.0.2`.
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split('.').map(|part| part.parse().ok());
+    Some((parts.next()??, parts.next()??))
 }
 
 /// In QEMU's option lists a comma ends a value unless it is doubled.
@@ -189,29 +178,24 @@ fn escaped(path: &Path) -> String {
     path.display().to_string().replace(',', ",,")
 }
 
-fn last_lines(bytes: &[u8], count: usize) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    lines[lines.len().saturating_sub(count)..].join(" | ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn finds_the_version_among_what_a_distribution_adds() {
-        assert_eq!(version("QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2)\nCopyright"), Some((10, 0)));
-        assert_eq!(version("QEMU emulator version 9.1.0\n"), Some((9, 1)));
-        assert_eq!(version("QEMU emulator version 7.2.22 (Debian 1:7.2)"), Some((7, 2)));
-        assert_eq!(version("something else"), None);
+    fn versions_compare_by_number_and_not_by_digit() {
+        for version in ["9.1", "9.1.0", "9.2.4", "10.0.2", "11.0"] {
+            assert!(check_version(version).is_ok(), "{version}");
+        }
+        for version in ["9.0.4", "7.2.22", "8.10", "", "unknown"] {
+            assert!(check_version(version).is_err(), "{version}");
+        }
     }
 
     #[test]
-    fn versions_compare_by_number_and_not_by_digit() {
-        assert!(version("version 10.0.2") >= Some(OLDEST));
-        assert!(version("version 9.1.0") >= Some(OLDEST));
-        assert!(version("version 9.0.4") < Some(OLDEST));
+    fn an_old_qemu_is_told_by_its_number() {
+        let message = check_version("7.2.22").unwrap_err().to_string();
+        assert!(message.contains("9.1") && message.contains("7.2.22"), "{message}");
     }
 
     #[test]
@@ -220,8 +204,14 @@ mod tests {
     }
 
     #[test]
-    fn the_tail_of_a_log_leaves_out_empty_lines() {
-        assert_eq!(last_lines(b"one\r\n\r\ntwo\r\nthree\n\n", 2), "two | three");
-        assert_eq!(last_lines(b"", 2), "");
+    fn a_boot_is_complete_when_linux_powered_off() {
+        let mut counts =
+            Counts { to_kernel: Some(1), unfinished: vec![tokens::CEC_POWER_DOWN], ..Counts::default() };
+        assert_eq!(shortcoming(&counts, true), None);
+        assert!(shortcoming(&counts, false).unwrap().contains("in time"));
+        counts.unfinished.clear();
+        assert!(shortcoming(&counts, true).unwrap().contains("didn't ask"));
+        counts.to_kernel = None;
+        assert!(shortcoming(&counts, true).unwrap().contains("never reached"));
     }
 }

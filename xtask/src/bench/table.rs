@@ -7,48 +7,76 @@ use super::{
 };
 use std::{collections::BTreeSet, fmt::Write};
 
-/// One row a token, one group of columns a firmware; the ratio says how many times more skiboot takes per call.
+/// One row a token, one group of columns a firmware that ran; with both, the ratio says how many times more skiboot
+/// takes per call.
 pub fn markdown(opalite: Option<&Counts>, skiboot: Option<&Counts>) -> String {
-    let mut rows = vec![row(
-        "token",
-        "call",
-        ["Opalite calls", "mean", "worst"],
-        ["skiboot calls", "mean", "worst"],
-        "skiboot/Opalite",
-    )];
-    let to_kernel = |counts: Option<&Counts>| counts.and_then(|counts| counts.to_kernel);
-    let single = |value: Option<u64>| ["".into(), shown(value), "".into()];
-    let (ours, theirs) = (to_kernel(opalite), to_kernel(skiboot));
-    rows.push(row("", "reset to kernel entry", single(ours), single(theirs), &ratio(ours, theirs)));
-
-    let both = || [opalite, skiboot].into_iter().flatten();
-    let tokens: BTreeSet<u64> = both().flat_map(|counts| counts.calls.keys().copied()).collect();
+    let ran: Vec<(&str, &Counts)> = [("Opalite", opalite), ("skiboot", skiboot)]
+        .into_iter()
+        .filter_map(|(name, c)| Some((name, c?)))
+        .collect();
+    let both = ran.len() == 2;
+    let mut head = vec!["token".to_string(), "call".to_string()];
+    head.extend(ran.iter().flat_map(|(name, _)| [format!("{name} calls"), "mean".into(), "worst".into()]));
+    if both {
+        head.push("skiboot/Opalite".into());
+    }
+    let mut rows = vec![head];
+    // `value` gives a firmware's calls, mean and worst; the means make the ratio.
+    let mut row = |token: String, name: &str, value: &dyn Fn(&Counts) -> [Cell; 3]| {
+        let values: Vec<[Cell; 3]> = ran.iter().map(|(_, counts)| value(counts)).collect();
+        let mut cells = vec![token, name.to_string()];
+        cells.extend(values.iter().flatten().map(|&cell| text(cell)));
+        if let [ours, theirs] = values.as_slice() {
+            cells.push(ratio(ours[1], theirs[1]));
+        }
+        rows.push(cells);
+    };
+    let single = |value: Option<u64>| [Cell::Blank, value.map_or(Cell::None, Cell::Number), Cell::Blank];
+    row(String::new(), "reset to kernel entry", &|counts| single(counts.to_kernel));
+    let tokens: BTreeSet<u64> = ran.iter().flat_map(|(_, counts)| counts.calls.keys().copied()).collect();
     for token in tokens {
-        let cost = |counts: Option<&Counts>| counts.and_then(|counts| counts.calls.get(&token).copied());
-        let (ours, theirs) = (cost(opalite), cost(skiboot));
-        let cells = |cost: Option<super::counts::Cost>| {
-            [cost.map(|c| c.calls), cost.map(|c| c.mean()), cost.map(|c| c.worst)].map(shown)
-        };
-        let ratio = ratio(ours.map(|c| c.mean()), theirs.map(|c| c.mean()));
-        rows.push(row(&token.to_string(), tokens::name(token), cells(ours), cells(theirs), &ratio));
+        row(token.to_string(), tokens::name(token), &|counts| match counts.calls.get(&token) {
+            Some(cost) => [cost.calls, cost.mean(), cost.worst].map(Cell::Number),
+            None => [Cell::None; 3],
+        });
     }
+    row(String::new(), "all calls", &|counts| [Cell::Number(counts.all_calls().0), Cell::Blank, Cell::Blank]);
+    row(String::new(), "instructions in all calls", &|counts| single(Some(counts.all_calls().1)));
+    let mut result = aligned(&rows);
+    for (name, counts) in ran {
+        result += &remarks(name, counts);
+    }
+    result
+}
 
-    let all = |counts: Option<&Counts>| counts.map(Counts::all_calls);
-    let sum = |all: Option<(u64, u64)>| [shown(all.map(|a| a.0)), "".into(), "".into()];
-    rows.push(row("", "all calls", sum(all(opalite)), sum(all(skiboot)), ""));
-    let (ours, theirs) = (all(opalite).map(|a| a.1), all(skiboot).map(|a| a.1));
-    rows.push(row("", "instructions in all calls", single(ours), single(theirs), &ratio(ours, theirs)));
-    let mut text = aligned(&rows);
-    for (name, counts) in [("Opalite", opalite), ("skiboot", skiboot)] {
-        text += &remarks(name, counts);
+/// A cell of numbers.
+#[derive(Clone, Copy)]
+enum Cell {
+    /// Has no meaning here.
+    Blank,
+    /// Never happened.
+    None,
+    Number(u64),
+}
+
+fn text(cell: Cell) -> String {
+    match cell {
+        Cell::Blank => String::new(),
+        Cell::None => "–".into(),
+        Cell::Number(value) => grouped(value),
     }
-    text
+}
+
+fn ratio(ours: Cell, theirs: Cell) -> String {
+    match (ours, theirs) {
+        (Cell::Number(ours @ 1..), Cell::Number(theirs)) => format!("{:.2}", theirs as f64 / ours as f64),
+        _ => String::new(),
+    }
 }
 
 /// What a reader must know to judge a column.
-fn remarks(name: &str, counts: Option<&Counts>) -> String {
+fn remarks(name: &str, counts: &Counts) -> String {
     let mut text = String::new();
-    let Some(counts) = counts else { return text };
     if counts.elsewhere > 0 {
         let _ = writeln!(
             text,
@@ -75,7 +103,12 @@ pub fn limits(verdicts: &[Verdict]) -> String {
             (false, None) if verdict.measure == Measure::ToKernel => "FAIL: not reached",
             (false, None) => "FAIL: not called",
         };
-        vec![verdict.measure.name(), grouped(verdict.most), shown(verdict.taken), result.into()]
+        vec![
+            verdict.measure.name(),
+            grouped(verdict.most),
+            text(verdict.taken.map_or(Cell::None, Cell::Number)),
+            result.into(),
+        ]
     };
     let mut rows = vec![["limit", "at most", "Opalite", "result"].map(String::from).to_vec()];
     rows.extend(verdicts.iter().map(cells));
@@ -110,20 +143,6 @@ pub fn spread(runs: &[Counts]) -> Option<String> {
     Some(text)
 }
 
-fn row<A: Into<String>, B: Into<String>>(
-    token: &str,
-    call: &str,
-    ours: [A; 3],
-    theirs: [B; 3],
-    ratio: &str,
-) -> Vec<String> {
-    let mut cells = vec![token.into(), call.into()];
-    cells.extend(ours.map(Into::into));
-    cells.extend(theirs.map(Into::into));
-    cells.push(ratio.into());
-    cells
-}
-
 /// A Markdown table that also reads well in a terminal. The first row is the head; cells that begin with a digit, and
 /// empty ones, stand to the right.
 fn aligned(rows: &[Vec<String>]) -> String {
@@ -150,17 +169,6 @@ fn aligned(rows: &[Vec<String>]) -> String {
         }
     }
     text
-}
-
-fn shown(value: Option<u64>) -> String {
-    value.map_or("–".into(), grouped)
-}
-
-fn ratio(ours: Option<u64>, theirs: Option<u64>) -> String {
-    match (ours, theirs) {
-        (Some(ours), Some(theirs)) if ours > 0 => format!("{:.2}", theirs as f64 / ours as f64),
-        _ => String::new(),
-    }
 }
 
 /// `12 345 678`
@@ -225,6 +233,14 @@ mod tests {
     }
 
     #[test]
+    fn a_firmware_that_did_not_run_has_no_columns() {
+        let text = markdown(None, Some(&boot(1, &[(44, 2, 400, 210)])));
+        let head = text.lines().next().unwrap();
+        assert!(head.contains("skiboot calls") && !head.contains("Opalite"), "{head}");
+        assert!(text.contains("| 44 |") || text.contains("|    44 |"), "{text}");
+    }
+
+    #[test]
     fn every_line_of_a_table_has_the_same_width() {
         let text = markdown(Some(&boot(1, &[(44, 2, 400, 210)])), None);
         let widths: BTreeSet<_> = text.lines().map(|line| line.chars().count()).collect();
@@ -242,8 +258,8 @@ mod tests {
 
     #[test]
     fn a_missed_limit_shows_as_fail() {
-        let text =
-            limits(&limits::judge(&boot(20_000_001, &[(44, 1, 250, 250), (45, 1, 10, 10), (15, 1, 10, 10)])));
+        let counts = boot(20_000_001, &[(44, 1, 250, 250), (45, 1, 10, 10), (15, 1, 10, 10)]);
+        let text = limits(&limits::judge(&counts, true));
         let result = |start: &str| {
             text.lines().find(|l| l.contains(start)).unwrap().rsplit('|').nth(1).unwrap().trim()
         };
