@@ -62,5 +62,55 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
     };
     FIRMWARE.call_once(|| fw);
     let _ = mem::BYPASS_GRAIN;
-    panic!("end of the road");
+    arch::prepare_boot_cpu();
+    let area = arch::CpuArea::leak(
+        0,
+        region.allocate(&physical, 32768, 4096) + 32768,
+        region.allocate(&physical, 16384, 4096) + 16384,
+    );
+    arch::publish_areas(alloc::vec![area]);
+    // thin tree
+    use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
+    let dt_fdt = dtoolkit::fdt::Fdt::new(unsafe { core::slice::from_raw_parts(tree, fdt.total_size()) })
+        .expect("tree");
+    let mut t = DeviceTree::from_fdt(&dt_fdt);
+    fn p64(n: &str, v: u64) -> DeviceTreeProperty {
+        DeviceTreeProperty::new(n, v).unwrap()
+    }
+    {
+        let o = t.find_node_mut("/ibm,opal").unwrap();
+        o.add_property(DeviceTreeProperty::new("compatible", "ibm,opal-v3").unwrap());
+        o.add_property(p64("opal-base-address", home));
+        o.add_property(p64("opal-entry-address", arch::opal_entry_address()));
+        o.add_property(p64("opal-runtime-size", arch::image_end() - home));
+        o.add_property(DeviceTreeProperty::new("opal-msg-async-num", 16u32).unwrap());
+        o.add_property(DeviceTreeProperty::new("#address-cells", 0u32).unwrap());
+        o.add_property(DeviceTreeProperty::new("#size-cells", 0u32).unwrap());
+        let mut c = DeviceTreeNode::new("consoles").unwrap();
+        c.add_property(DeviceTreeProperty::new("#address-cells", 1u32).unwrap());
+        c.add_property(DeviceTreeProperty::new("#size-cells", 0u32).unwrap());
+        let mut s = DeviceTreeNode::new("serial@0").unwrap();
+        s.add_property(DeviceTreeProperty::new("compatible", "ibm,opal-console-raw").unwrap());
+        s.add_property(DeviceTreeProperty::new("reg", 0u32).unwrap());
+        s.add_property(DeviceTreeProperty::new("device_type", "serial").unwrap());
+        c.add_child(s);
+        o.add_child(c);
+    }
+    t.memory_reservations.push(dtoolkit::memreserve::MemoryReservation::new(home, top - home));
+    let blob = t.to_dtb();
+    let at = region.allocate(&physical, blob.len() as u64, 8);
+    use crate::hw::ram::Ram;
+    physical.write_bytes(at, &blob);
+    let file =
+        unsafe { core::slice::from_raw_parts(core::ptr::with_exposed_provenance(0x2000_0000), 128 << 20) };
+    let kernel = crate::payload::parse(file).expect("no kernel at 0x20000000");
+    let entry = 0x2000_0000 + kernel.offset + kernel.entry;
+    log::info!(
+        "tree {at:#x} {} bytes; heap {}; kernel {kernel:x?}, entry {entry:#x}",
+        blob.len(),
+        heap.used()
+    );
+    firmware_log::set_sink(None);
+    heap.freeze();
+    unsafe { arch::enter_kernel(entry, at, home, arch::opal_entry_address(), top) }
 }

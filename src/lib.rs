@@ -6,6 +6,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod arch;
+pub mod board;
 #[cfg(all(target_arch = "powerpc64", target_os = "none"))]
 pub mod boot;
 pub mod dt;
@@ -16,5 +17,6 @@ pub mod hw;
 pub mod log;
 pub mod mem;
 pub mod opal;
+pub mod payload;
 pub mod sync;
 pub mod units;

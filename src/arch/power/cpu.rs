@@ -1,33 +1,10 @@
-//! The processor's special registers, and what belongs to one hardware thread.
+//! The processor's special registers.
 
 use crate::units::Pir;
 use core::arch::asm;
-use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// Timebase ticks per second.
 pub const TIMEBASE_HZ: u64 = 512_000_000;
-
-/// What belongs to one hardware thread: its stacks, how deep it is in OPAL, and its state for the OS.
-#[repr(C)]
-#[derive(Debug)]
-pub struct CpuArea {
-    /// Top of the stack for calls.
-    pub stack: u64,
-    /// Top of the stack for a call made while another one is interrupted on this thread.
-    pub stack2: u64,
-    /// Calls in progress: 0, 1 or 2. Written by `opal_entry.S` only.
-    pub depth: u32,
-    /// The thread's number.
-    pub pir: u32,
-    /// Non-zero: where the waiting thread shall start.
-    pub start: AtomicU64,
-    /// 1 when the thread waits in firmware.
-    pub waiting: AtomicU32,
-}
-
-/// Table of areas by PIR; it has an entry for each number up to the highest PIR of the machine.
-pub static CPU_AREAS: AtomicPtr<*mut CpuArea> = AtomicPtr::new(ptr::null_mut());
 
 macro_rules! spr {
     ($read:ident, $write:ident, $number:literal, $text:literal) => {
@@ -86,89 +63,19 @@ pub fn relax() {
     unsafe { asm!("or 1,1,1", "or 2,2,2", options(nomem, nostack, preserves_flags)) };
 }
 
-/// A secondary thread's life in firmware: wait for a start address. Returns (address, PIR) in r3 and r4.
-pub(super) extern "C" fn secondary_main(area: *const CpuArea) -> StartAt {
-    // SAFETY: `boot` made the area before it released the thread, and never frees it.
-    let area = unsafe { &*area };
-    area.waiting.store(1, Ordering::Release);
-    loop {
-        let address = area.start.load(Ordering::Acquire);
-        if address != 0 {
-            area.start.store(0, Ordering::Relaxed);
-            area.waiting.store(0, Ordering::Release);
-            return StartAt { address, pir: u64::from(area.pir) };
-        }
-        relax();
-    }
-}
-
-/// Where a thread goes next.
-#[repr(C)]
-pub struct StartAt {
-    address: u64,
-    pir: u64,
-}
-
-unsafe extern "C" {
-    static _image_start: u8;
-    static _image_end: u8;
-    static _boot_stack_top: u8;
-}
-
-/// End of the image, its bss and boot stack.
-pub fn image_end() -> u64 {
-    &raw const _image_end as u64
-}
-
-// Offsets in the low copy of the image, see `entry.S`.
-const EXCEPTION_HANDLER: u64 = 0x20;
-const EXCEPTION_STACK: u64 = 0x28;
-const EXCEPTION_TOC: u64 = 0x30;
-
-/// Makes the vectors in low memory report to this image. They are the kernel's once it has started.
-pub fn report_exceptions_here() {
-    use crate::hw::ram::Ram;
-    let toc: u64;
-    // SAFETY: reads a register.
-    unsafe { asm!("mr {}, 2", out(reg) toc, options(nomem, nostack, preserves_flags)) };
-    // SAFETY: the low copy of the image is ours until the kernel starts.
-    let ram = unsafe { super::PhysicalRam::new() };
-    ram.write64(EXCEPTION_HANDLER, exception as *const () as u64);
-    ram.write64(EXCEPTION_STACK, EXCEPTION_AREA.0.get() as u64 + EXCEPTION_AREA_SIZE as u64 - 256);
-    ram.write64(EXCEPTION_TOC, toc);
-}
-
-const EXCEPTION_AREA_SIZE: usize = 16 * 1024;
-#[repr(C, align(256))]
-struct ExceptionArea(core::cell::UnsafeCell<[u8; EXCEPTION_AREA_SIZE]>);
-// SAFETY: only the exception path uses it, by address.
-unsafe impl Sync for ExceptionArea {}
-static EXCEPTION_AREA: ExceptionArea = ExceptionArea(core::cell::UnsafeCell::new([0; EXCEPTION_AREA_SIZE]));
-
-/// An exception during boot: nothing was meant to cause one, so say all that is known and stop.
-#[allow(clippy::too_many_arguments)]
-extern "C" fn exception(
-    vector: u64,
-    registers: &[u64; 32],
-    srr0: u64,
-    srr1: u64,
-    hsrr0: u64,
-    hsrr1: u64,
-    dar: u64,
-    lr: u64,
-) -> ! {
-    // SAFETY: address of a symbol only.
-    let base = &raw const _image_start as u64;
-    crate::log::emergency(format_args!(
-        "\nOPALITE PANIC: exception {:#x}\n srr0 {srr0:#x} (image+{:#x}) srr1 {srr1:#x} hsrr0 {hsrr0:#x} hsrr1 {hsrr1:#x} dar {dar:#x} lr {lr:#x} (image+{:#x})\n",
-        vector & !0x1f,
-        srr0.wrapping_sub(base),
-        lr.wrapping_sub(base),
-    ));
-    for (n, row) in registers.chunks(4).enumerate() {
-        crate::log::emergency(format_args!(" r{:<2} {row:016x?}\n", n * 4));
-    }
-    loop {
-        relax();
+/// State that the kernel inherits and doesn't set itself (`reference/linux-opal-contract.md` §1.3).
+pub fn prepare_boot_cpu() {
+    /// Default prefetch depth, and nothing else.
+    const LPCR: u64 = 0x0040_0000_0000_0000;
+    /// Bit 8: radix translation.
+    const HID0_RADIX: u64 = 1 << (63 - 8);
+    // SAFETY: real mode with interrupts off depends on none of these.
+    unsafe {
+        set_lpcr(LPCR);
+        set_hid0(HID0_RADIX);
+        set_hmer(0);
+        set_hmeer(0);
+        set_lpid(0);
+        set_dscr(0x10);
     }
 }
