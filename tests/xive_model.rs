@@ -16,12 +16,12 @@ struct Memory(Arc<Mutex<BTreeMap<u64, u8>>>);
 
 impl Memory {
     fn get(&self, address: u64, size: u64) -> u64 {
-        assert!(address % size == 0 && address < 64 << 20, "no RAM at {address:#x}");
+        assert!(address.is_multiple_of(size) && address < 64 << 20, "no RAM at {address:#x}");
         let bytes = self.0.lock().unwrap();
         (address..address + size).fold(0, |v, a| v << 8 | u64::from(bytes.get(&a).copied().unwrap_or(0)))
     }
     fn put(&self, address: u64, size: u64, value: u64) {
-        assert!(address % size == 0 && address < 64 << 20, "no RAM at {address:#x}");
+        assert!(address.is_multiple_of(size) && address < 64 << 20, "no RAM at {address:#x}");
         let mut bytes = self.0.lock().unwrap();
         for n in 0..size {
             bytes.insert(address + n, (value >> (8 * (size - 1 - n))) as u8);
@@ -168,8 +168,8 @@ impl Machine {
 }
 
 /// The message of the panic that `act` must end in.
-fn failure(act: impl FnOnce()) -> String {
-    let error = catch_unwind(AssertUnwindSafe(act)).expect_err("the model accepted it");
+fn failure<T>(act: impl FnOnce() -> T) -> String {
+    let Err(error) = catch_unwind(AssertUnwindSafe(act)) else { panic!("the model accepted it") };
     match error.downcast_ref::<String>() {
         Some(text) => text.clone(),
         None => (*error.downcast_ref::<&str>().unwrap()).to_string(),
@@ -182,7 +182,11 @@ fn minimal_sequence_delivers_an_interrupt() {
     let trigger_page = m.xive.window(VC + (0x21 << 17));
     trigger_page.write64(0, 0);
     assert_eq!(m.xive.pq(LISN), 0b10);
-    assert_eq!(m.ram.read32(QUEUE), 0x8000_1234, "generation 0x00400000 is 1: its bit is in front of the data");
+    assert_eq!(
+        m.ram.read32(QUEUE),
+        0x8000_1234,
+        "generation 0x00400000 is 1: its bit is in front of the data"
+    );
     assert_eq!(m.xive.end(0, 3).unwrap()[1], 0x0040_0001);
     assert!(m.xive.hv_interrupt(PIR) && !m.xive.hv_interrupt(5));
     assert_eq!(&m.xive.rings(PIR)[0x30..0x39], &[0x80, 0xFF, 0x01, 0, 0, 0, 0, 7, 0x80]);
@@ -265,6 +269,15 @@ fn caches_hide_memory_until_scrubbed() {
 }
 
 #[test]
+fn a_dirty_end_overwrites_what_was_stored_behind_its_back() {
+    let m = Machine::up();
+    m.xive.trigger(LISN);
+    m.ram.write32(END + 3 * 32 + 12, QUEUE2 as u32);
+    m.scrub(0x910, 3);
+    assert_eq!(m.ram.read32(END + 3 * 32 + 12), QUEUE as u32);
+}
+
+#[test]
 fn without_caches_memory_is_what_counts() {
     let m = Machine::up();
     m.xive.set_caches(false);
@@ -296,7 +309,7 @@ fn end_watch_loads_by_data_0_and_commits_by_data_0() {
     m.xive.trigger(LISN);
     m.eoi(LISN);
     m.store(IC + 0x928, 3);
-    assert!(failure(|| drop(m.load(IC + 0x938))).contains("before data 0"));
+    assert!(failure(|| m.load(IC + 0x938)).contains("before data 0"));
     assert_eq!(m.load(IC + 0x930), 0xE004_0000_0040_0001, "the cached index, not memory's");
     assert_eq!(m.load(IC + 0x938), 0x0000_0000_0050_0000);
     assert_eq!(m.load(IC + 0x948), 0x0000_0084_0007_0000);
@@ -347,6 +360,22 @@ fn syncs_take_polls_and_read_done_in_five_bits() {
 }
 
 #[test]
+fn held_events_arrive_when_a_sync_completes() {
+    let m = Machine::up();
+    m.xive.hold_events();
+    m.xive.trigger(LISN);
+    assert_eq!(m.load(IC + 0x920), 0xF800_0000, "no sync was asked for");
+    m.store(IC + 0x1_0C00, 0);
+    assert_eq!((m.load(IC + 0x920), m.load(IC + 0x920)), (0, 0));
+    assert_eq!(m.ram.read32(QUEUE), 0);
+    assert_eq!(m.load(IC + 0x920), 0xF800_0000);
+    assert_eq!(m.ram.read32(QUEUE), 0x8000_1234);
+    m.eoi(LISN);
+    m.xive.trigger(LISN);
+    assert_eq!(m.ram.read32(QUEUE + 4), 0x8000_1234, "no longer held");
+}
+
+#[test]
 fn notify_page_takes_checked_and_unchecked_events() {
     let m = Machine::up();
     m.xive.esb_load(LISN, 0xD00);
@@ -377,14 +406,17 @@ fn masks_and_missing_entries_are_told_apart() {
     m.eas(0x34, 0x8000_0009_0000_0001);
     m.xive.notify(0x34);
     m.xive.notify(0x2000);
-    assert_eq!(m.xive.lost(), [
-        Lost::EasMasked { lisn: 0x30 },
-        Lost::EndInvalid { block: 0, index: 7 },
-        Lost::NoEnd { block: 0, index: 0xFFFF },
-        Lost::EndInvalid { block: 0, index: 8 },
-        Lost::EndMasked { block: 0, index: 9 },
-        Lost::NoEas { lisn: 0x2000 },
-    ]);
+    assert_eq!(
+        m.xive.lost(),
+        [
+            Lost::EasMasked { lisn: 0x30 },
+            Lost::EndInvalid { block: 0, index: 7 },
+            Lost::NoEnd { block: 0, index: 0xFFFF },
+            Lost::EndInvalid { block: 0, index: 8 },
+            Lost::EndMasked { block: 0, index: 9 },
+            Lost::NoEas { lisn: 0x2000 },
+        ]
+    );
     assert_eq!(m.ram.read32(QUEUE2), 0x8000_0001, "a masked END still queues");
 }
 
@@ -507,13 +539,25 @@ fn tima_knows_only_its_operations() {
     let os = m.xive.window(TM + 0x2_0000);
     for act in [
         Box::new(|| hv.write16(0x31 & !1, 0)) as Box<dyn Fn()>,
-        Box::new(|| drop(hv.read32(0x830))),
-        Box::new(|| drop(hv.read32(0x00))),
-        Box::new(|| drop(os.read16(0x830))),
+        Box::new(|| {
+            hv.read32(0x830);
+        }),
+        Box::new(|| {
+            hv.read32(0x00);
+        }),
+        Box::new(|| {
+            os.read16(0x830);
+        }),
         Box::new(|| os.write8(0x31, 0)),
-        Box::new(|| drop(os.read32(0x30))),
-        Box::new(|| drop(m.xive.window(TM + 0x3_0000).read32(0x10))),
-        Box::new(|| drop(m.xive.window_of(5, TM + 0x1_0000).read8(0x38))),
+        Box::new(|| {
+            os.read32(0x30);
+        }),
+        Box::new(|| {
+            m.xive.window(TM + 0x3_0000).read32(0x10);
+        }),
+        Box::new(|| {
+            m.xive.window_of(5, TM + 0x1_0000).read8(0x38);
+        }),
     ] {
         failure(act);
     }
@@ -535,32 +579,35 @@ fn indirect_tima_reaches_an_enabled_thread() {
     m.store(IC + 0x470, 0x0080_0000_0000_0000);
     assert_eq!(m.load(IC + 0x460), 0);
     let last = *m.xive.writes().iter().rev().nth(1).unwrap();
-    assert_eq!(last, Access { place: Place::IndirectTima { pir: 0x48 }, offset: 0x1_0038, size: 1, value: 0x80 });
+    assert_eq!(
+        last,
+        Access { place: Place::IndirectTima { pir: 0x48 }, offset: 0x1_0038, size: 1, value: 0x80 }
+    );
 }
 
 #[test]
 fn windows_exist_only_when_everything_was_programmed() {
     let m = Machine::bare();
-    assert!(failure(|| drop(m.load(IC + 0x800))).contains("machine check"));
+    assert!(failure(|| m.load(IC + 0x800)).contains("machine check"));
     m.bars();
     let esb = VC + (0x21 << 17) + 0x1_0800;
-    assert!(failure(|| drop(m.load(esb))).contains("EDT"));
+    assert!(failure(|| m.load(esb)).contains("EDT"));
     m.store(IC + 0xF0, 0x8001_0000_0000_0000);
     for _ in 0..63 {
         m.store(IC + 0xF8, 1 << 62);
     }
-    assert!(failure(|| drop(m.load(esb))).contains("EDT"));
+    assert!(failure(|| m.load(esb)).contains("EDT"));
     m.store(IC + 0xF8, 2 << 62);
     assert!(failure(|| m.store(IC + 0xF8, 2 << 62)).contains("beyond entry 63"));
-    assert!(failure(|| drop(m.load(esb))).contains("SBE VSD is missing"));
+    assert!(failure(|| m.load(esb)).contains("SBE VSD is missing"));
     // 4 KiB of SBE: 16384 sources.
     m.vsd(1, 1 << 63 | SBE);
     assert_eq!(m.load(esb), 1, "reset state: off");
     assert_eq!(m.load(VC + (0x3FFF << 17) + 0x1_0800), 1);
-    assert!(failure(|| drop(m.load(VC + (0x4000 << 17) + 0x1_0800))).contains("its table holds 0x4000"));
-    assert!(failure(|| drop(m.load(VC + 63 * 0x2_0000_0000 + 0x800))).contains("END VSD is missing"));
-    assert!(failure(|| drop(m.load(VC + 0x80_0000_0000))).contains("machine check"));
-    assert!(failure(|| drop(m.load(IC + 0x2_0000))).contains("IC page 2"));
+    assert!(failure(|| m.load(VC + (0x4000 << 17) + 0x1_0800)).contains("its table holds 0x4000"));
+    assert!(failure(|| m.load(VC + 63 * 0x2_0000_0000 + 0x800)).contains("END VSD is missing"));
+    assert!(failure(|| m.load(VC + 0x80_0000_0000)).contains("machine check"));
+    assert!(failure(|| m.load(IC + 0x2_0000)).contains("IC page 2"));
 }
 
 #[test]
@@ -574,7 +621,9 @@ fn page_shift_follows_pbi_ctl() {
 #[test]
 fn bars_want_masks_alignment_and_no_moves() {
     let m = Machine::bare();
-    assert!(failure(|| m.xive.scom_write(0x501_3018, 0x8006_0100_0000_0000)).contains("before its size mask"));
+    assert!(
+        failure(|| m.xive.scom_write(0x501_3018, 0x8006_0100_0000_0000)).contains("before its size mask")
+    );
     m.bars();
     m.xive.scom_write(0x501_3010, 0xC006_0302_0310_0000);
     assert!(failure(|| m.xive.scom_write(0x501_3010, 0xC006_0302_0320_0000)).contains("moved"));
@@ -583,9 +632,9 @@ fn bars_want_masks_alignment_and_no_moves() {
     m.xive.scom_write(0x501_3010, 0xC006_0302_0320_0000);
     assert_eq!(m.load(0x0006_0302_0320_0058), 0xFFFF_FF00_0000_0000);
     assert!(failure(|| m.xive.scom_write(0x501_3014, 1 << 63)).contains("TM2_BAR"));
-    assert!(failure(|| drop(m.xive.scom_read(0x501_3100))).contains("CQ block"));
+    assert!(failure(|| m.xive.scom_read(0x501_3100)).contains("CQ block"));
     assert_eq!(m.xive.scom().read64(0x501_3018 << 3), 0x8006_0100_0000_0000);
-    assert!(failure(|| drop(m.xive.scom().read32(0x501_3018 << 3))).contains("machine check"));
+    assert!(failure(|| m.xive.scom().read32(0x501_3018 << 3)).contains("machine check"));
 }
 
 #[test]
@@ -613,7 +662,8 @@ fn indirect_tables_are_walked_by_page() {
     m.vsd(2, 1 << 63 | 0x60_0000 | 0x80);
     m.ram.write64(0x60_0000, 1 << 63 | 0x61_0000 | 4);
     m.ram.write64(0x60_0008, 1 << 63 | 0x62_0000 | 4);
-    for (n, word) in [0xE004_0000, 0x0040_0000, 0, QUEUE2 as u32, 0, 0, 0x84, 4 << 16].into_iter().enumerate() {
+    for (n, word) in [0xE004_0000, 0x0040_0000, 0, QUEUE2 as u32, 0, 0, 0x84, 4 << 16].into_iter().enumerate()
+    {
         m.ram.write32(0x62_0060 + n as u64 * 4, word);
     }
     m.eas(0x50, 0x8000_0803_0000_0007);
@@ -654,8 +704,8 @@ fn store_eoi_needs_its_switch() {
     assert_eq!(m.ram.read32(QUEUE + 4), 0x8000_1234);
     m.xive.esb_store(LISN, 0xD00, 0);
     assert_eq!(m.xive.pq(LISN), 0b01);
-    assert!(failure(|| drop(m.load(VC + (0x21 << 17)))).contains("trigger page"));
-    assert!(failure(|| drop(m.xive.window(VC + (0x21 << 17) + 0x1_0800).read32(0))).contains("4-byte"));
+    assert!(failure(|| m.load(VC + (0x21 << 17))).contains("trigger page"));
+    assert!(failure(|| m.xive.window(VC + (0x21 << 17) + 0x1_0800).read32(0)).contains("4-byte"));
 }
 
 #[test]
@@ -673,11 +723,11 @@ fn kills_read_back_their_valid_bit_until_done() {
 #[test]
 fn unknown_registers_and_widths_fail() {
     let m = Machine::up();
-    assert!(failure(|| drop(m.load(IC + 0x800 + 0x30))).contains("unknown register 0x830"));
+    assert!(failure(|| m.load(IC + 0x800 + 0x30)).contains("unknown register 0x830"));
     assert!(failure(|| m.store(IC + 0x700, 0)).contains("unknown register 0x700"));
     assert!(failure(|| m.xive.window(IC + 0x800).write32(0, 0)).contains("4-byte store"));
-    assert!(failure(|| drop(m.xive.window(IC + 0x1_0000).read64(0))).contains("notify page"));
-    assert!(failure(|| drop(m.xive.window(IC + 0x804).read64(0))).contains("unaligned"));
+    assert!(failure(|| m.xive.window(IC + 0x1_0000).read64(0)).contains("notify page"));
+    assert!(failure(|| m.xive.window(IC + 0x804).read64(0)).contains("unaligned"));
     assert!(failure(|| m.store(IC + 0xF0, 0x8003_0000_0000_0000)).contains("TAR"));
 }
 
@@ -690,10 +740,10 @@ fn machine_reset_keeps_bars_and_tables_but_no_windows() {
     assert!(!m.xive.hv_interrupt(PIR));
     assert_eq!(m.load(IC + 0x80), 0xC006_0302_0310_0000);
     assert_eq!(m.load(IC + 0x440), 0x0800_0000_0000_0000);
-    assert!(failure(|| drop(m.load(VC + (0x21 << 17) + 0x1_0800))).contains("EDT"));
+    assert!(failure(|| m.load(VC + (0x21 << 17) + 0x1_0800)).contains("EDT"));
     m.store(IC + 0x100, 0x0600_0200_0000_0000);
     m.edt();
-    assert!(failure(|| drop(m.load(VC + (0x21 << 17) + 0x1_0800))).contains("SBE VSD"));
+    assert!(failure(|| m.load(VC + (0x21 << 17) + 0x1_0800)).contains("SBE VSD"));
     m.vsd(1, 1 << 63 | SBE | 4);
     assert_eq!(m.load(VC + (0x21 << 17) + 0x1_0800), 1);
 }
@@ -708,12 +758,15 @@ fn every_store_is_recorded_in_order() {
     m.xive.window(VC + (0x21 << 17)).write64(8, 9);
     m.load(IC + 0x408);
     let access = |place, offset, size, value| Access { place, offset, size, value };
-    assert_eq!(m.xive.writes(), [
-        access(Place::Ic, 0x408, 8, 5),
-        access(Place::Scom, 0x100, 8, 0x0600_0200_0000_0000),
-        access(Place::Tima { pir: 4 }, 0x1_0031, 1, 0xFF),
-        access(Place::Esb { index: 0x21, management: false }, 8, 8, 9),
-    ]);
+    assert_eq!(
+        m.xive.writes(),
+        [
+            access(Place::Ic, 0x408, 8, 5),
+            access(Place::Scom, 0x100, 8, 0x0600_0200_0000_0000),
+            access(Place::Tima { pir: 4 }, 0x1_0031, 1, 0xFF),
+            access(Place::Esb { index: 0x21, management: false }, 8, 8, 9),
+        ]
+    );
     assert_eq!(m.xive.loads(), [access(Place::Ic, 0x408, 8, 5)]);
     assert_eq!(m.xive.accesses(), 5);
 }

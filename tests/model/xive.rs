@@ -12,11 +12,18 @@
 //!   says which bits are compared and must have been written;
 //! - the conflict bits of a watch are given by the test that injects the conflict;
 //! - a TIMA is dead (test fails) while its thread is not enabled;
-//! - an END ESB takes loads only;
+//! - an END ESB takes loads only, and its EOI of a queued event sends the notification or escalation again;
+//! - any sync clears the five done bits of EQC_CONFIG until it completes; which bit is which is not modelled;
+//! - BARs must be aligned to their size and must be made invalid before they move;
+//! - raw TIMA stores: only word 2 of the pool ring (and the OS ring's push); 8-byte pulls give word 2 first;
 //! - an indirect table's first page must exist, its VSD gives the page size of all.
 
 #![allow(dead_code)]
 
+#[path = "xive/acts.rs"]
+mod acts;
+#[path = "xive/bars.rs"]
+mod bars;
 #[path = "xive/esb.rs"]
 mod esb;
 #[path = "xive/ic.rs"]
@@ -79,7 +86,7 @@ struct State<R> {
     ram: R,
     chip: u8,
     current: u32,
-    ic: ic::Ic,
+    ic: bars::Ic,
     tables: tables::Tables,
     esb: esb::Esbs,
     threads: BTreeMap<u32, tima::Thread>,
@@ -87,6 +94,7 @@ struct State<R> {
     loads: Vec<Access>,
     accesses: u64,
     lost: Vec<Lost>,
+    held: Option<Vec<u32>>,
 }
 
 /// A range of real addresses, as a driver sees it. Which device answers is decided at each access.
@@ -109,7 +117,7 @@ impl<R: Ram + Clone + 'static> Xive<R> {
             ram,
             chip,
             current: pirs[0],
-            ic: ic::Ic::default(),
+            ic: bars::Ic::default(),
             tables: tables::Tables::default(),
             esb: esb::Esbs::default(),
             threads: pirs.iter().map(|&pir| (pir, tima::Thread::default())).collect(),
@@ -117,6 +125,7 @@ impl<R: Ram + Clone + 'static> Xive<R> {
             loads: Vec::new(),
             accesses: 0,
             lost: Vec::new(),
+            held: None,
         })))
     }
 
@@ -208,6 +217,11 @@ impl<R: Ram + Clone + 'static> Xive<R> {
     /// The next commit of an END or NVT watch is lost and its spec register then shows `bits`.
     pub fn conflict_next_watch(&self, bits: u64) {
         self.state().ic.conflict = Some(bits);
+    }
+
+    /// Keeps events that passed their PQ bits in flight until a sync completes, then lets all go.
+    pub fn hold_events(&self) {
+        self.state().held.get_or_insert_default();
     }
 
     /// A trigger at the source's own ESB.

@@ -1,6 +1,6 @@
 //! ESB pages: the PQ state machine of sources and of ENDs, and where the pages lie in the VC region.
 
-use super::ic::SetKind;
+use super::bars::SetKind;
 use super::tables::Cache;
 use super::{Place, State, ibm32, set_ibm32};
 use opalite::hw::ram::Ram;
@@ -69,7 +69,10 @@ impl<R: Ram + Clone + 'static> State<R> {
         let (index, odd) = ((page >> 1) as u32, page & 1 != 0);
         let is_end = kind == SetKind::End;
         let Some(limit) = self.tables.esb_limit(self.block(), is_end) else {
-            panic!("XIVE: VC region accessed at {offset:#x}: the {} VSD is missing", if is_end { "END" } else { "SBE" });
+            panic!(
+                "XIVE: VC region accessed at {offset:#x}: the {} VSD is missing",
+                if is_end { "END" } else { "SBE" }
+            );
         };
         assert!(u64::from(index) < limit, "XIVE: ESB {index:#x} accessed, its table holds {limit:#x}");
         match kind {
@@ -102,7 +105,14 @@ impl<R: Ram + Clone + 'static> State<R> {
         value
     }
 
-    pub(super) fn esb_page_store(&mut self, index: u32, management: bool, offset: u64, size: u32, _value: u64) {
+    pub(super) fn esb_page_store(
+        &mut self,
+        index: u32,
+        management: bool,
+        offset: u64,
+        size: u32,
+        _value: u64,
+    ) {
         if !management {
             return self.trigger(self.lisn(index));
         }

@@ -35,6 +35,9 @@ const END_LIMIT: u32 = 16;
 impl<R: Ram + Clone + 'static> State<R> {
     /// An event of a source whose PQ bits let it pass.
     pub(super) fn route(&mut self, lisn: u32) {
+        if let Some(held) = &mut self.held {
+            return held.push(lisn);
+        }
         let index = self.own_index(lisn);
         let lost = match self.fetch_eas(index) {
             None => Lost::NoEas { lisn },
@@ -84,7 +87,11 @@ impl<R: Ram + Clone + 'static> State<R> {
         let size = ibm32(end[0], 12, 15);
         let address = u64::from(ibm32(end[2], 4, 31)) << 32 | u64::from(end[3]);
         assert!(address != 0, "XIVE: END enqueues at address 0");
-        assert_eq!(address % (4096 << size), 0, "XIVE: event queue at {address:#x} is not aligned to its size");
+        assert_eq!(
+            address % (4096 << size),
+            0,
+            "XIVE: event queue at {address:#x} is not aligned to its size"
+        );
         let (generation, index) = (ibm32(end[1], 9, 9), ibm32(end[1], 10, 31));
         let entries = 1 << (size + 10);
         assert!(index < entries, "XIVE: event queue index {index:#x} of {entries:#x}");

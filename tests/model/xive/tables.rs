@@ -174,11 +174,11 @@ impl<R: Ram + Clone + 'static> State<R> {
         Some((entry & ADDRESS) + index % per_page * entry_bytes)
     }
 
-    fn from_memory(&self, cache: Cache, address: u64) -> Vec<u32> {
+    fn read_words(&self, cache: Cache, address: u64) -> Vec<u32> {
         (0..words(cache) as u64).map(|word| self.ram.read32(address + word * 4)).collect()
     }
 
-    fn to_memory(&self, address: u64, words: &[u32]) {
+    fn write_words(&self, address: u64, words: &[u32]) {
         for (number, &word) in words.iter().enumerate() {
             self.ram.write32(address + number as u64 * 4, word);
         }
@@ -189,7 +189,7 @@ impl<R: Ram + Clone + 'static> State<R> {
         if let Some(line) = self.tables.lines.get(&(cache, block, index)) {
             return Some(line.words.clone());
         }
-        let words = self.from_memory(cache, self.locate(cache, block, index)?);
+        let words = self.read_words(cache, self.locate(cache, block, index)?);
         if self.tables.cached {
             self.tables.lines.insert((cache, block, index), Line { words: words.clone(), dirty: false });
         }
@@ -210,7 +210,7 @@ impl<R: Ram + Clone + 'static> State<R> {
         let address = self
             .locate(cache, block, index)
             .unwrap_or_else(|| panic!("XIVE: {cache:?} {block}/{index:#x} stored but not in any table"));
-        self.to_memory(address, words);
+        self.write_words(address, words);
         if let Some(line) = self.tables.lines.get_mut(&(cache, block, index)) {
             *line = Line { words: words.to_vec(), dirty: false };
         }
@@ -218,7 +218,8 @@ impl<R: Ram + Clone + 'static> State<R> {
 
     /// Writes back and drops the lines that `hit` names.
     pub(super) fn scrub(&mut self, cache: Cache, hit: impl Fn(u8, u32) -> bool) {
-        let keys: Vec<_> = self.tables.lines.keys().copied().filter(|k| k.0 == cache && hit(k.1, k.2)).collect();
+        let keys: Vec<_> =
+            self.tables.lines.keys().copied().filter(|k| k.0 == cache && hit(k.1, k.2)).collect();
         for key in keys {
             let Some(line) = self.tables.lines.remove(&key) else { continue };
             if line.dirty {
@@ -230,7 +231,7 @@ impl<R: Ram + Clone + 'static> State<R> {
     fn peek(&self, cache: Cache, block: u8, index: u32) -> Option<Vec<u32>> {
         match self.tables.lines.get(&(cache, block, index)) {
             Some(line) => Some(line.words.clone()),
-            None => Some(self.from_memory(cache, self.locate(cache, block, index)?)),
+            None => Some(self.read_words(cache, self.locate(cache, block, index)?)),
         }
     }
 

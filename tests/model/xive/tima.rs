@@ -170,7 +170,8 @@ impl<R: Ram + Clone + 'static> State<R> {
     fn resend(&mut self, pir: u32) {
         let cam = self.thread(pir).cam(OS);
         let (block, index) = ((cam >> 19) as u8, cam & 0x7_FFFF);
-        let Some(mut nvt) = self.fetch(Cache::Nvt, block, index).filter(|nvt| ibm32(nvt[0], 0, 0) != 0) else {
+        let Some(mut nvt) = self.fetch(Cache::Nvt, block, index).filter(|nvt| ibm32(nvt[0], 0, 0) != 0)
+        else {
             panic!("XIVE: OS context {block}/{index:#x} pushed, its NVT is not valid");
         };
         let ipb = ibm32(nvt[4], 16, 23) as u8;
