@@ -1,5 +1,7 @@
 //! The XIVE model judged by hand-computed values: the reference's minimal sequence (6.2), then each behaviour.
 
+#[path = "model/psi.rs"]
+mod psi;
 #[path = "model/xive.rs"]
 mod xive;
 
@@ -769,4 +771,19 @@ fn every_store_is_recorded_in_order() {
     );
     assert_eq!(m.xive.loads(), [access(Place::Ic, 0x408, 8, 5)]);
     assert_eq!(m.xive.accesses(), 5);
+}
+
+#[test]
+fn psi_event_reaches_a_thread_through_the_notify_page() {
+    let m = Machine::up();
+    let psi = psi::Psi::new();
+    let registers = psi.window(psi::P9_MMIO_BASE);
+    registers.write64(0x70, 0x20 << 32);
+    registers.write64(0x68, IC + 0x1_0230 + 1);
+    let xive = m.xive.clone();
+    psi.on_event(move |event| xive.window(event.address).write64(0, 1 << 62 | u64::from(event.lisn)));
+    m.eas(0x28, 0x8000_0003_0000_0028);
+    psi.set_input(8, true);
+    assert_eq!(m.ram.read32(QUEUE), 0x8000_0028);
+    assert_eq!(m.ack(), 0x8007);
 }

@@ -202,9 +202,7 @@ impl Ic {
         }
         value
     }
-}
 
-impl Ic {
     pub(super) fn vc_size_if_set(&self) -> u64 {
         if self.regs.contains_key(&VC_BARM) { self.vc_size() } else { 0 }
     }
