@@ -28,6 +28,7 @@ mod start {
     use crate::{cases, machine, opal};
 
     core::arch::global_asm!(include_str!("entry.S"));
+    core::arch::global_asm!(include_str!("vectors.S"));
 
     /// First Rust code: r3, r8 and r9 of the hand-over.
     #[unsafe(no_mangle)]

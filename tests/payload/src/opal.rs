@@ -27,6 +27,33 @@ static ENTRY: AtomicU64 = AtomicU64::new(0);
 
 unsafe extern "C" {
     fn opal_call(args: *const [u64; 8], token: u64, base: u64, entry: u64, check: *mut [u64; 64]) -> i64;
+    fn opal_call_vectors(
+        args: *const [u64; 8],
+        token: u64,
+        base: u64,
+        entry: u64,
+        all: *mut [u64; 128],
+    ) -> i64;
+}
+
+/// Calls OPAL with patterns in all 64 vector-scalar registers. Tells the first that came back changed.
+pub fn call_with_vectors(token: u64, args: &[u64]) -> (i64, Option<u64>) {
+    let mut all = [0; 8];
+    all[..args.len()].copy_from_slice(args);
+    let pattern = |n: usize| 0x0102_0304_0506_0708u64.wrapping_mul(n as u64 * 2 + 1);
+    let mut registers: [u64; 128] = core::array::from_fn(pattern);
+    // SAFETY: as for `call`.
+    let result = unsafe {
+        opal_call_vectors(
+            &all,
+            token,
+            BASE.load(Ordering::Relaxed),
+            ENTRY.load(Ordering::Relaxed),
+            &mut registers,
+        )
+    };
+    let changed = registers.iter().enumerate().find(|&(n, &value)| value != pattern(n));
+    (result, changed.map(|(n, _)| n as u64 / 2))
 }
 
 /// Remembers where the firmware is.
