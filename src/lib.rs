@@ -18,5 +18,6 @@ pub mod log;
 pub mod mem;
 pub mod opal;
 pub mod payload;
+pub mod services;
 pub mod sync;
 pub mod units;

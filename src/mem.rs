@@ -98,6 +98,11 @@ impl<T: OsNumber> OsPointer<T> {
         Ok(Self { address, what: PhantomData })
     }
 
+    /// Real address.
+    pub const fn address(self) -> u64 {
+        self.address
+    }
+
     /// Loads what it points to.
     pub fn read(self, ram: &dyn Ram) -> T {
         T::load(ram, self.address)

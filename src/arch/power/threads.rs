@@ -13,8 +13,8 @@ pub struct CpuArea {
     pub stack: u64,
     /// Top of the stack for a call made while another one is interrupted on this thread.
     pub stack2: u64,
-    /// Calls in progress: 0, 1 or 2. Written by `opal_entry.S` only.
-    pub depth: u32,
+    /// Calls in progress: 0, 1 or 2. Written by `opal_entry.S`, and by a thread that leaves the OS for good.
+    pub depth: AtomicU32,
     /// The thread's number.
     pub pir: u32,
     /// Non-zero: where the waiting thread shall start.
@@ -32,7 +32,7 @@ impl CpuArea {
         Box::leak(Box::new(Self {
             stack,
             stack2,
-            depth: 0,
+            depth: AtomicU32::new(0),
             pir,
             start: AtomicU64::new(0),
             waiting: AtomicU32::new(0),
@@ -59,6 +59,8 @@ pub(super) extern "C" fn secondary_main(area: *const CpuArea) -> StartAt {
         let address = area.start.load(Ordering::Acquire);
         if address != 0 {
             area.start.store(0, Ordering::Relaxed);
+            super::cpu::prepare_boot_cpu();
+            super::modes::apply();
             area.waiting.store(0, Ordering::Release);
             return StartAt { address, pir: u64::from(area.pir) };
         }
@@ -69,6 +71,6 @@ pub(super) extern "C" fn secondary_main(area: *const CpuArea) -> StartAt {
 /// Where a thread goes next.
 #[repr(C)]
 pub struct StartAt {
-    address: u64,
-    pir: u64,
+    pub(super) address: u64,
+    pub(super) pir: u64,
 }
