@@ -16,7 +16,7 @@ const QEMU9: &[u8] = include_bytes!("data/qemu-powernv9.dtb");
 
 fn publish(blob: &[u8]) -> Vec<u8> {
     let mut tree = Tree::from_blob(blob).unwrap();
-    let generation = Generation::of(&tree).unwrap();
+    let generation = opalite::board::detect(&fdt::Fdt::new(blob).unwrap()).unwrap().generation;
     let xive = Xive { tima: 0x6_0302_0318_0000, page: 0x1_0000, chips: &[ChipId(0)] };
     let parent = interrupts::publish_xive1(&mut tree, &xive);
     let psi = PsiNode {

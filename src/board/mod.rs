@@ -6,7 +6,7 @@ mod qemu;
 use fdt::Fdt;
 
 /// Processor generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Generation {
     /// POWER8: PHB3, XICS.
     Power8,
