@@ -12,6 +12,8 @@ mod features;
 pub mod interrupts;
 pub mod memory;
 pub mod opal;
+pub mod pci;
+mod pci_class;
 pub mod platform;
 pub mod read;
 pub mod tree;
