@@ -3,26 +3,16 @@
 
 use crate::firmware::{FIRMWARE, Firmware};
 use crate::heap::Heap;
-use crate::hw::mmio::Mmio;
+use crate::hw::lpc::Lpc;
+use crate::hw::uart::{self, Uart};
 use crate::mem::{self, MemoryMap, Region};
+use crate::services::{Parts, Services};
 use crate::{arch, dt, log as firmware_log};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// Heap for the tree and the lists of devices.
 const HEAP_SIZE: u64 = 2 << 20;
-
-struct Uart(arch::Registers);
-impl crate::log::Sink for Uart {
-    fn show(&self, bytes: &[u8]) {
-        for &b in bytes {
-            if b == b'\n' {
-                self.0.write8(0xd001_03f8, b'\r');
-            }
-            self.0.write8(0xd001_03f8, b);
-        }
-    }
-}
 
 /// Boots the machine and never returns.
 ///
@@ -51,16 +41,19 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
         .filter(|n| n.property("device_type").is_some_and(|p| p.value == b"memory\0"))
         .flat_map(dt::read::memory_ranges)
         .collect();
-    let uart = unsafe { arch::Registers::new(0x6_0300_0000_0000) };
-    let uart: &'static Uart = Box::leak(Box::new(Uart(uart)));
-    firmware_log::set_sink(Some(uart));
+    // SAFETY: the OPB window of chip 0 on POWER9 and POWER10.
+    let opb = unsafe { arch::Registers::new(crate::hw::lpc::P9_WINDOW) };
+    let lpc = Lpc::new(Box::leak(Box::new(opb)));
+    let uart = Uart::probe(lpc, uart::COM1).map(|uart| &*Box::leak(Box::new(uart)));
+    firmware_log::set_sink(uart.map(|uart| uart as &dyn firmware_log::Sink));
     log::info!("Opalite {} at {home:#x}, RAM to {top:#x}", env!("CARGO_PKG_VERSION"));
+    lpc.init_interrupts();
     let fw = Firmware {
         memory: MemoryMap { ram, firmware: home..top },
         ram: Box::leak(Box::new(physical)),
-        sink: uart,
+        services: Services::new(Parts { lpc: Some(lpc), uart, ..Parts::default() }),
     };
-    FIRMWARE.call_once(|| fw);
+    let fw = FIRMWARE.call_once(|| fw);
     let _ = mem::BYPASS_GRAIN;
     arch::prepare_boot_cpu();
     let area = arch::CpuArea::leak(
@@ -111,6 +104,7 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
         heap.used()
     );
     firmware_log::set_sink(None);
+    fw.services.hand_over();
     heap.freeze();
     unsafe { arch::enter_kernel(entry, at, home, arch::opal_entry_address(), top) }
 }
