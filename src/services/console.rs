@@ -11,7 +11,6 @@ use super::patient;
 use crate::error::{Error, Result};
 use crate::hw::ram::Ram;
 use crate::hw::uart::{Interrupts, Uart};
-use crate::log::Sink;
 use crate::mem::OsBuffer;
 use crate::sync::{Lock, wait_until};
 use alloc::collections::VecDeque;
@@ -43,7 +42,7 @@ pub enum Flush {
 
 /// The console.
 pub struct Console {
-    uart: Option<Uart>,
+    uart: Option<&'static Uart>,
     state: Lock<State>,
     /// How much output waits, for those who must not wait for the lock.
     waiting: AtomicUsize,
@@ -60,7 +59,7 @@ struct State {
 
 impl Console {
     /// A console on that UART; without one, each call says that it is closed.
-    pub fn new(uart: Option<Uart>) -> Self {
+    pub fn new(uart: Option<&'static Uart>) -> Self {
         Self {
             uart,
             state: Lock::new(State {
@@ -74,16 +73,11 @@ impl Console {
         }
     }
 
-    /// Where firmware's own lines go while it boots.
-    pub fn sink(&self) -> Option<&dyn Sink> {
-        self.uart.as_ref().map(|uart| uart as &dyn Sink)
-    }
-
     /// The OS is about to start: input may interrupt.
     pub fn hand_over(&self) {
         let mut state = self.state.lock();
         state.handed_over = true;
-        if let Some(uart) = &self.uart {
+        if let Some(uart) = self.uart {
             state.choose_interrupts(uart);
         }
     }
@@ -180,7 +174,7 @@ impl Console {
 
     /// Moves what can move in both directions and sets the event bit. Does nothing while somebody else does.
     pub fn poll(&self, events: &Events) {
-        let Some(uart) = &self.uart else { return };
+        let Some(uart) = self.uart else { return };
         let Some(mut state) = self.state.try_lock() else { return };
         state.receive(uart);
         state.drain(uart);
@@ -189,8 +183,8 @@ impl Console {
     }
 
     #[inline(always)]
-    fn uart(&self) -> Result<&Uart> {
-        self.uart.as_ref().ok_or(Error::Closed)
+    fn uart(&self) -> Result<&'static Uart> {
+        self.uart.ok_or(Error::Closed)
     }
 
     #[inline(always)]

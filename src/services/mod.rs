@@ -15,7 +15,7 @@ pub mod quiesce;
 
 use crate::error::{Error, Result};
 use crate::hw::lpc::{Lpc, SerIrq};
-use crate::hw::{bt::Bt, thread::Thread, uart};
+use crate::hw::{bt::Bt, thread::Thread, uart::Uart};
 use crate::sync::{Guard, Lock, wait_until};
 use crate::units::{Isn, Pir};
 use alloc::vec::Vec;
@@ -24,8 +24,10 @@ use events::{Events, Source};
 /// What a machine has for the services.
 #[derive(Default)]
 pub struct Parts {
-    /// The LPC bus with the console, the clock and the BMC.
+    /// The LPC bus with the clock and the BMC.
     pub lpc: Option<Lpc>,
+    /// The console's UART: boot found it early, to be heard.
+    pub uart: Option<&'static Uart>,
     /// Interrupts that firmware owns and the OS brings to HANDLE_INTERRUPT.
     pub sources: Vec<(Isn, Source)>,
     /// Each hardware thread of the machine.
@@ -58,10 +60,10 @@ pub struct Services {
 impl Services {
     /// Finds the devices and makes what they need. At boot, once.
     pub fn new(parts: Parts) -> Self {
-        let Parts { lpc, sources, threads, boot_thread } = parts;
+        let Parts { lpc, uart, sources, threads, boot_thread } = parts;
         Self {
             events: Events::new(sources),
-            console: console::Console::new(lpc.and_then(|lpc| uart::Uart::probe(lpc, uart::COM1))),
+            console: console::Console::new(uart),
             clock: clock::Clock::new(lpc),
             power: power::Power::new(lpc.and_then(Bt::probe)),
             nvram: nvram::Nvram::new(),
