@@ -2,8 +2,8 @@
 
 use crate::hw::ram::Ram;
 use crate::interrupts::Controller;
-use crate::log::Sink;
 use crate::mem::MemoryMap;
+use crate::services::Services;
 use crate::sync::Once;
 
 /// What the calls work on. Tests build their own.
@@ -12,10 +12,10 @@ pub struct Firmware {
     pub memory: MemoryMap,
     /// Memory itself.
     pub ram: &'static dyn Ram,
-    /// The console's device.
-    pub sink: &'static dyn Sink,
     /// The interrupt controller.
     pub interrupts: &'static dyn Controller,
+    /// Console, clock, power and the like.
+    pub services: Services,
 }
 
 /// The firmware that serves the OS; set at the end of `boot`.
