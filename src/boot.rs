@@ -11,7 +11,9 @@ use crate::dt::opal::OpalNode;
 use crate::dt::{self, memory::Reserved, tree::Tree};
 use crate::firmware::{FIRMWARE, Firmware};
 use crate::heap::Heap;
+use crate::hw::uart::{self, Uart};
 use crate::hw::{lpc::Lpc, ram::Ram, thread::Thread};
+use crate::log::Sink;
 use crate::mem::{MemoryMap, Region};
 use crate::payload;
 use crate::services::{Parts, Services};
@@ -53,14 +55,16 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
     let board = board::detect(&fdt).expect("this is none of the machines that this image knows");
 
     let lpc = Lpc::new(leak_window(board.lpc));
+    let uart = Uart::probe(lpc, uart::COM1).map(|uart| &*Box::leak(Box::new(uart)));
+    crate::log::set_sink(uart.map(|uart| uart as &dyn Sink));
+    log::info!("Opalite {} on {} at {home:#x}", env!("CARGO_PKG_VERSION"), board.compatible);
+    lpc.init_interrupts();
     let threads = gather_threads(&fdt, &mut region, ram);
     let mut services =
         Services::new(Parts { lpc: Some(lpc), sources: Vec::new(), threads, boot_thread: Some(arch::pir()) });
     let _ = &mut services;
 
     let firmware = FIRMWARE.call_once(|| Firmware { memory, ram, services });
-    crate::log::set_sink(firmware.services.console.sink());
-    log::info!("Opalite {} on {} at {home:#x}", env!("CARGO_PKG_VERSION"), board.compatible);
 
     let blob = publish(machine_tree, board, firmware);
     let tree = region.allocate(ram, blob.len() as u64, 8);
