@@ -60,8 +60,13 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
     log::info!("Opalite {} on {} at {home:#x}", env!("CARGO_PKG_VERSION"), board.compatible);
     lpc.init_interrupts();
     let threads = gather_threads(&fdt, &mut region, ram);
-    let mut services =
-        Services::new(Parts { lpc: Some(lpc), sources: Vec::new(), threads, boot_thread: Some(arch::pir()) });
+    let mut services = Services::new(Parts {
+        lpc: Some(lpc),
+        uart,
+        sources: Vec::new(),
+        threads,
+        boot_thread: Some(arch::pir()),
+    });
     let _ = &mut services;
 
     let firmware = FIRMWARE.call_once(|| Firmware { memory, ram, services });
