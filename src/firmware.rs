@@ -1,8 +1,8 @@
 //! The one root: everything that serves a call hangs here. Set once, by `boot`, and then only shared.
 
 use crate::hw::ram::Ram;
-use crate::log::Sink;
 use crate::mem::MemoryMap;
+use crate::services::Services;
 use crate::sync::Once;
 
 /// What the calls work on. Tests build their own.
@@ -11,8 +11,8 @@ pub struct Firmware {
     pub memory: MemoryMap,
     /// Memory itself.
     pub ram: &'static dyn Ram,
-    /// The console's device.
-    pub sink: &'static dyn Sink,
+    /// Console, clock, power and the like.
+    pub services: Services,
 }
 
 /// The firmware that serves the OS; set at the end of `boot`.

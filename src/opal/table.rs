@@ -1,7 +1,7 @@
 //! Which calls there are: one line each, sorted by number. What is offered and what CHECK_TOKEN claims can't differ.
 
 use super::args::Args;
-use super::calls::{console, system};
+use super::calls::{console, cpus, events, nvram, power, system, time};
 use crate::error::Result;
 use crate::firmware::Firmware;
 
@@ -34,11 +34,33 @@ const CALLS: &[(usize, Call)] = &[
     call(0, "TEST", system::test),
     nested(1, "CONSOLE_WRITE", console::write),
     nested(2, "CONSOLE_READ", console::read),
-    nested(10, "POLL_EVENTS", system::poll_events),
+    call(3, "RTC_READ", time::rtc_read),
+    call(4, "RTC_WRITE", time::rtc_write),
+    call(5, "CEC_POWER_DOWN", power::power_down),
+    nested(6, "CEC_REBOOT", power::reboot),
+    call(7, "READ_NVRAM", nvram::read),
+    call(8, "WRITE_NVRAM", nvram::write),
+    call(9, "HANDLE_INTERRUPT", events::handle_interrupt),
+    nested(10, "POLL_EVENTS", events::poll_events),
     nested(25, "CONSOLE_WRITE_BUFFER_SPACE", console::write_buffer_space),
+    call(41, "START_CPU", cpus::start),
+    call(42, "QUERY_CPU_STATUS", cpus::query_status),
+    call(69, "RETURN_CPU", cpus::return_cpu),
+    call(70, "REINIT_CPUS", cpus::reinit),
+    call(79, "RESYNC_TIMEBASE", time::resync_timebase),
     nested(80, "CHECK_TOKEN", system::check_token),
+    call(85, "GET_MSG", events::get_msg),
+    call(87, "SYNC_HOST_REBOOT", power::sync_host_reboot),
+    nested(98, "HANDLE_HMI", cpus::handle_hmi),
+    nested(116, "CEC_REBOOT2", power::reboot2),
     nested(117, "CONSOLE_FLUSH", console::flush),
+    call(127, "NMMU_SET_PTCR", system::nmmu_set_ptcr),
+    nested(QUIESCE, "QUIESCE", cpus::quiesce),
+    nested(166, "HANDLE_HMI2", cpus::handle_hmi2),
 ];
+
+/// The call that decides who may call: it is never kept out itself.
+pub(super) const QUIESCE: usize = 158;
 
 /// Numbers end here; the highest one of OPAL that we serve is 180.
 const END: usize = 181;

@@ -219,7 +219,13 @@ fn own_interrupts(generation: Generation) -> Vec<OwnInterrupt> {
 
 /// Publishes everything for the machine that `tree` comes from. `devices` gives what is behind each root port.
 pub fn publish(tree: &mut Tree, devices: fn(u32) -> Vec<PciNode>) {
-    let generation = Generation::of(tree).unwrap();
+    let chips = [
+        (Generation::Power8, "ibm,power8-xscom"),
+        (Generation::Power9, "ibm,power9-xscom"),
+        (Generation::Power10, "ibm,power10-xscom"),
+    ];
+    let is = |name: &str| tree.node("/").unwrap().children().any(|node| node.is_compatible(name));
+    let generation = chips.into_iter().find(|(_, name)| is(name)).unwrap().0;
     let xive = Xive { tima: 0x6_0302_0318_0000, page: 0x1_0000, chips: &[ChipId(0)] };
     let parent = match generation {
         Generation::Power8 => interrupts::publish_xics(tree),
