@@ -2,8 +2,10 @@
 
 use crate::flat::{Flat, cells};
 use crate::machine::{self, QEMU8, QEMU9, QEMU9_SMP8, QEMU10};
+use opalite::dt::memory::Reserved;
 use opalite::dt::tree::Tree;
-use opalite::units::Pir;
+use opalite::dt::{Generation, chosen, interrupts, opal};
+use opalite::units::{ChipId, Pir};
 
 /// A value that must be there.
 enum Need {
@@ -322,6 +324,45 @@ fn an_initrd_is_handed_on_in_64_bits() {
     let flat = Flat::read(&tree.to_blob(Pir(0)));
     assert_eq!(cells(flat.property("/chosen", "linux,initrd-start").unwrap()), [0, 0x2800_0000]);
     assert_eq!(cells(flat.property("/chosen", "linux,initrd-end").unwrap()), [0, 0xa812_22f8]);
+
+    // A machine may say it in 64 bits itself.
+    tree.make("/chosen").set_u64s("linux,initrd-start", &[0x12_2800_0000]);
+    chosen::publish(&mut tree);
+    let flat = Flat::read(&tree.to_blob(Pir(0)));
+    assert_eq!(cells(flat.property("/chosen", "linux,initrd-start").unwrap()), [0x12, 0x2800_0000]);
+
     let none = published(QEMU9);
     assert_eq!(none.property("/chosen", "linux,initrd-start"), None);
+}
+
+#[test]
+fn homers_follow_each_other() {
+    assert_eq!(Reserved::homer(0x203f_fd80_0000, ChipId(1)).range, 0x203f_fdc0_0000..0x203f_fe00_0000);
+}
+
+/// Saying so about a real processor would leave its users open to attack.
+#[test]
+fn only_qemu_is_said_not_to_speculate() {
+    let mut tree = Tree::new();
+    let interrupt_parent = interrupts::publish_xics(&mut tree);
+    let node = opal::OpalNode {
+        generation: Generation::Power8,
+        base: 0,
+        entry: 0,
+        runtime_size: 0,
+        memcons: 0,
+        heartbeat_ms: 200,
+        interrupts: &[],
+        interrupt_parent,
+        nvram: None,
+        version: "",
+        exports: &[],
+    };
+    opal::publish(&mut tree, &node);
+    let flat = Flat::read(&tree.to_blob(Pir(0)));
+    assert!(flat.nodes.contains_key("/ibm,opal/event"));
+    for absent in ["/ibm,opal/fw-features", "/ibm,opal/nvram"] {
+        assert!(!flat.nodes.contains_key(absent), "{absent}");
+    }
+    assert_eq!(flat.property("/ibm,opal", "interrupts"), None);
 }
