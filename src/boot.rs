@@ -7,18 +7,23 @@
 use crate::arch::{self, CpuArea, PhysicalRam, Registers};
 use crate::board::{self, Board};
 use crate::dt::interrupts::Xive;
-use crate::dt::opal::OpalNode;
+use crate::dt::opal::{OpalNode, OwnInterrupt};
+use crate::dt::platform::{LpcRoute, PsiNode};
 use crate::dt::{self, memory::Reserved, tree::Tree};
 use crate::firmware::{FIRMWARE, Firmware};
 use crate::heap::Heap;
+use crate::hw::lpc::{self, Lpc};
+use crate::hw::psi::{Input, Psi};
 use crate::hw::uart::{self, Uart};
-use crate::hw::{lpc::Lpc, ram::Ram, thread::Thread};
+use crate::hw::{ram::Ram, thread::Thread};
+use crate::interrupts::xive1::{self, Setup, Tables, Xive1};
 use crate::log::Sink;
 use crate::mem::{MemoryMap, Region};
 use crate::payload;
-use crate::services::{Parts, Services};
+use crate::services::{Parts, Services, events};
 use crate::units::{ChipId, Pir};
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::vec::Vec;
 use fdt::Fdt;
 
@@ -30,6 +35,8 @@ const SECOND_STACK: u64 = 16 << 10;
 /// Where QEMU puts its `-kernel` file, and how large that may be (`reference/platform-qemu-powernv.md` §1.1).
 const KERNEL: u64 = 0x2000_0000;
 const KERNEL_MAX: usize = 128 << 20;
+/// Window of the PSI host bridge.
+const PSI_SIZE: u64 = 4 << 30;
 /// How often the OS looks for events that nothing announced.
 const HEARTBEAT_MS: u32 = 2000;
 /// How long waiting threads may take to come from low memory, in microseconds.
@@ -60,18 +67,19 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
     log::info!("Opalite {} on {} at {home:#x}", env!("CARGO_PKG_VERSION"), board.compatible);
     lpc.init_interrupts();
     let threads = gather_threads(&fdt, &mut region, ram);
-    let mut services = Services::new(Parts {
-        lpc: Some(lpc),
-        uart,
-        sources: Vec::new(),
-        threads,
-        boot_thread: Some(arch::pir()),
-    });
-    let _ = &mut services;
+    let xscom = leak_window(board.xscom);
+    let mut xive = start_xive(board, xscom, &threads, &mut region, ram);
+    let psi_pages = Box::new(leak_window(board.psi_esb));
+    let psi = Psi::connect(leak_window(board.psi), board.psi_esb, psi_pages, &mut xive)
+        .expect("no interrupt numbers for the PSI bridge");
+    let sources: Vec<_> = events::psi_sources(psi.isn(Input::Psi)).collect();
+    let boot_thread = Some(arch::pir());
+    let services = Services::new(Parts { lpc: Some(lpc), uart, sources, threads, boot_thread });
 
-    let firmware = FIRMWARE.call_once(|| Firmware { memory, ram, services });
+    let firmware =
+        FIRMWARE.call_once(|| Firmware { memory, ram, interrupts: Box::leak(Box::new(xive)), services });
 
-    let blob = publish(machine_tree, board, firmware);
+    let blob = publish(machine_tree, board, firmware, psi);
     let tree = region.allocate(ram, blob.len() as u64, 8);
     ram.write_bytes(tree, &blob);
     let entry = find_kernel();
@@ -147,8 +155,33 @@ fn gather_threads(fdt: &Fdt<'_>, region: &mut Region, ram: &PhysicalRam) -> Vec<
     areas.into_iter().map(|area| (Pir(area.pir), area as &'static dyn Thread)).collect()
 }
 
+/// Sets the first chip's interrupt controller up.
+fn start_xive(
+    board: &Board,
+    xscom: &'static Registers,
+    threads: &[(Pir, &'static dyn Thread)],
+    region: &mut Region,
+    ram: &'static PhysicalRam,
+) -> Xive1<&'static Registers, &'static PhysicalRam> {
+    let pirs: Vec<Pir> = threads.iter().map(|&(pir, _)| pir).collect();
+    for &pir in &pirs {
+        xive1::core_tima_bar(xscom, pir, board.xive.tm);
+    }
+    let setup = Setup {
+        chip: ChipId(0),
+        threads: &pirs,
+        addresses: board.xive,
+        xscom,
+        ic: leak_window(board.xive.ic),
+        vc: leak_window(board.xive.vc),
+        ram,
+        tables: Tables::allocate(region, ram),
+    };
+    Xive1::new(setup).unwrap_or_else(|error| panic!("the interrupt controller doesn't start: {error:?}"))
+}
+
 /// Makes the OS's tree from the machine's.
-fn publish(machine_tree: &[u8], board: &Board, firmware: &Firmware) -> Vec<u8> {
+fn publish(machine_tree: &[u8], board: &Board, firmware: &Firmware, psi: Psi) -> Vec<u8> {
     let mut tree = Tree::from_blob(machine_tree).expect("the machine's tree is damaged");
     dt::cpus::publish(&mut tree, board.generation);
     dt::memory::publish(
@@ -160,8 +193,27 @@ fn publish(machine_tree: &[u8], board: &Board, firmware: &Firmware) -> Vec<u8> {
         ],
     );
     dt::chosen::publish(&mut tree);
-    let tima = Xive { tima: board.xive_tm, page: 64 << 10, chips: &[ChipId(0)] };
+    let tima = Xive { tima: board.xive.tm, page: 64 << 10, chips: &[ChipId(0)] };
     let interrupts = dt::interrupts::publish_xive1(&mut tree, &tima);
+    let psi = PsiNode {
+        chip: ChipId(0),
+        base: board.psi,
+        size: PSI_SIZE,
+        first: psi.isn(Input::Psi),
+        sources: crate::hw::psi::INPUTS,
+        parent: interrupts,
+        compatible: "ibm,power9-psi",
+    };
+    let psi = dt::platform::publish_psi(&mut tree, &psi);
+    let routes =
+        [LpcRoute { irq: 4, source: lpc::psi_input::UART }, LpcRoute { irq: 10, source: lpc::psi_input::BT }];
+    dt::platform::publish_lpc(&mut tree, psi, &routes);
+    let own: Vec<_> = firmware
+        .services
+        .events
+        .owned()
+        .map(|source| OwnInterrupt { source, name: format!("psi#0:{}", source.0 & 0xf).into() })
+        .collect();
     dt::opal::publish(
         &mut tree,
         &OpalNode {
@@ -171,7 +223,7 @@ fn publish(machine_tree: &[u8], board: &Board, firmware: &Firmware) -> Vec<u8> {
             runtime_size: firmware.memory.firmware.end - firmware.memory.firmware.start,
             memcons: crate::log::memory_console(),
             heartbeat_ms: HEARTBEAT_MS,
-            interrupts: &[],
+            interrupts: &own,
             interrupt_parent: interrupts,
             nvram: Some(crate::services::nvram::SIZE as u32),
             version: concat!("opalite-", env!("CARGO_PKG_VERSION")),

@@ -1,6 +1,7 @@
 //! The one root: everything that serves a call hangs here. Set once, by `boot`, and then only shared.
 
 use crate::hw::ram::Ram;
+use crate::interrupts::Controller;
 use crate::mem::MemoryMap;
 use crate::services::Services;
 use crate::sync::Once;
@@ -11,6 +12,8 @@ pub struct Firmware {
     pub memory: MemoryMap,
     /// Memory itself.
     pub ram: &'static dyn Ram,
+    /// The interrupt controller.
+    pub interrupts: &'static dyn Controller,
     /// Console, clock, power and the like.
     pub services: Services,
 }

@@ -14,6 +14,7 @@ pub mod error;
 pub mod firmware;
 pub mod heap;
 pub mod hw;
+pub mod interrupts;
 pub mod log;
 pub mod mem;
 pub mod opal;

@@ -1,7 +1,7 @@
 //! Which calls there are: one line each, sorted by number. What is offered and what CHECK_TOKEN claims can't differ.
 
 use super::args::Args;
-use super::calls::{console, cpus, events, nvram, power, system, time};
+use super::calls::{console, cpus, events, interrupts, nvram, power, system, time};
 use crate::error::Result;
 use crate::firmware::Firmware;
 
@@ -55,8 +55,26 @@ const CALLS: &[(usize, Call)] = &[
     nested(116, "CEC_REBOOT2", power::reboot2),
     nested(117, "CONSOLE_FLUSH", console::flush),
     call(127, "NMMU_SET_PTCR", system::nmmu_set_ptcr),
+    call(128, "XIVE_RESET", interrupts::reset),
+    call(129, "XIVE_GET_IRQ_INFO", interrupts::get_irq_info),
+    call(130, "XIVE_GET_IRQ_CONFIG", interrupts::get_irq_config),
+    call(131, "XIVE_SET_IRQ_CONFIG", interrupts::set_irq_config),
+    call(132, "XIVE_GET_QUEUE_INFO", interrupts::get_queue_info),
+    call(133, "XIVE_SET_QUEUE_INFO", interrupts::set_queue_info),
+    call(134, "XIVE_DONATE_PAGE", interrupts::donate_page),
+    call(135, "XIVE_ALLOCATE_VP_BLOCK", interrupts::allocate_vp_block),
+    call(136, "XIVE_FREE_VP_BLOCK", interrupts::free_vp_block),
+    call(137, "XIVE_GET_VP_INFO", interrupts::get_vp_info),
+    call(138, "XIVE_SET_VP_INFO", interrupts::set_vp_info),
+    call(139, "XIVE_ALLOCATE_IRQ", interrupts::allocate_irq),
+    call(140, "XIVE_FREE_IRQ", interrupts::free_irq),
+    call(141, "XIVE_SYNC", interrupts::sync),
+    call(142, "XIVE_DUMP", interrupts::dump),
+    call(143, "XIVE_GET_QUEUE_STATE", interrupts::get_queue_state),
+    call(144, "XIVE_SET_QUEUE_STATE", interrupts::set_queue_state),
     nested(QUIESCE, "QUIESCE", cpus::quiesce),
     nested(166, "HANDLE_HMI2", cpus::handle_hmi2),
+    call(170, "XIVE_GET_VP_STATE", interrupts::get_vp_state),
 ];
 
 /// The call that decides who may call: it is never kept out itself.

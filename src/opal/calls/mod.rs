@@ -4,6 +4,7 @@
 pub mod console;
 pub mod cpus;
 pub mod events;
+pub mod interrupts;
 pub mod nvram;
 pub mod power;
 pub mod system;
