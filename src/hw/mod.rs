@@ -3,3 +3,4 @@
 
 pub mod mmio;
 pub mod ram;
+pub mod xscom;
