@@ -6,15 +6,22 @@ extern crate alloc;
 extern crate std;
 
 pub mod arch;
+pub mod board;
+#[cfg(all(target_arch = "powerpc64", target_os = "none"))]
+pub mod boot;
 pub mod dt;
 pub mod error;
 pub mod firmware;
+pub mod heap;
 pub mod hw;
+pub mod interrupts;
 pub mod iommu;
 pub mod log;
 pub mod mem;
 pub mod opal;
+pub mod payload;
 pub mod pci;
 pub mod phb;
+pub mod services;
 pub mod sync;
 pub mod units;

@@ -38,6 +38,21 @@ pub struct StackNode {
 /// Bridges on a POWER9 chip.
 const PHBS_PER_CHIP: u64 = 6;
 
+/// Where a machine has room for its bridges' windows: those of chip 0. The size of each is the same everywhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// Distance of the same unit on two chips.
+    pub chip_stride: u64,
+    /// 64-bit MMIO of PHB 0 and of PHB 3.
+    pub mmio64: [u64; 2],
+    /// 32-bit MMIO.
+    pub mmio32: u64,
+    /// Pages of the interrupt sources.
+    pub esb: u64,
+    /// Registers.
+    pub registers: u64,
+}
+
 impl StackNode {
     /// OPAL's number for the bridge.
     pub fn opal_id(&self) -> u64 {
@@ -45,23 +60,24 @@ impl StackNode {
     }
 
     /// Where its windows go (`reference/phb-dma-windows.md` §1.5).
-    pub fn windows(&self) -> Windows {
-        let chip = u64::from(self.chip.0) << 42;
+    pub fn windows(&self, addresses: &Addresses) -> Windows {
+        let chip = u64::from(self.chip.0) * addresses.chip_stride;
         let n = u64::from(self.phb_index);
-        let high =
-            if n < 3 { 0x6_0000_0000_0000 + n * M64_SIZE } else { 0x6_0200_0000_0000 + (n - 3) * M64_SIZE };
-        let m32 = 0x6_00c0_0000_0000 + n * M32_SIZE;
+        let [low, high] = addresses.mmio64;
+        let m64 = if n < 3 { low + n * M64_SIZE } else { high + (n - 3) * M64_SIZE };
         Windows {
-            m64: sized(chip + high, M64_SIZE),
-            m32: sized(chip + m32, M32_SIZE),
-            registers: chip + 0x6_00c3_c000_0000 + n * 0x10_0000,
-            interrupts: chip + 0x6_00c3_0000_0000 + n * 0x2000_0000,
+            m64: sized(chip + m64, M64_SIZE),
+            m32: sized(chip + addresses.mmio32 + n * M32_SIZE, M32_SIZE),
+            registers: chip + addresses.registers + n * REGISTERS_STRIDE,
+            interrupts: chip + addresses.esb + n * ESB_STRIDE,
         }
     }
 }
 
 const M64_SIZE: u64 = 256 << 30;
 const M32_SIZE: u64 = 2 << 30;
+const REGISTERS_STRIDE: u64 = 1 << 20;
+const ESB_STRIDE: u64 = 512 << 20;
 
 const fn sized(start: u64, size: u64) -> Range<u64> {
     start..start + size
@@ -106,6 +122,7 @@ fn is_compatible(node: &fdt::node::FdtNode<'_, '_>, name: &[u8]) -> bool {
 /// `Hardware` when the bridge is guarded out or broken: the machine works without it.
 pub fn bring_up<I: Mmio + core::fmt::Debug + 'static, R: Ram + core::fmt::Debug + 'static>(
     node: &StackNode,
+    addresses: &Addresses,
     xscom: Arc<dyn Xscom>,
     ram: R,
     region: &mut Region,
@@ -113,7 +130,7 @@ pub fn bring_up<I: Mmio + core::fmt::Debug + 'static, R: Ram + core::fmt::Debug 
     reserve: &mut dyn FnMut(u16) -> Result<Interrupts>,
 ) -> Result<Box<dyn Phb>> {
     let generation: &'static Generation = &PHB4;
-    let windows = node.windows();
+    let windows = node.windows(addresses);
     let identity = Identity {
         opal_id: node.opal_id(),
         chip: node.chip,

@@ -22,7 +22,7 @@ pub mod tables;
 pub mod touched;
 pub mod windows;
 
-pub use bring_up::{StackNode, bring_up, stacks, start_links};
+pub use bring_up::{Addresses, StackNode, bring_up, stacks, start_links};
 
 use crate::error::{Error, Result};
 use crate::iommu::{PeLimits, Translation};

@@ -38,7 +38,7 @@ impl Tables {
         tables.rtt = region.allocate(dynamic, RTT_SIZE, RTT_SIZE);
         tables.peltv = region.allocate(dynamic, tables.peltv_size(), tables.peltv_size().max(0x2000));
         tables.pest = region.allocate(dynamic, tables.pest_size(), tables.pest_size().max(0x1000));
-        for bus in 0..256 {
+        for bus in 0..=255 {
             tables.fill_bus(ram, bus, limits.reserved());
         }
         tables

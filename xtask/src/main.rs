@@ -1,1 +1,71 @@
-fn main() {}
+//! `cargo xtask`: the one tool of Opalite's developers and users.
+
+mod apt_sources;
+mod bench;
+mod board;
+mod boot;
+mod cli;
+mod console;
+mod cpio;
+mod demo;
+mod elf;
+mod fetch;
+mod image;
+mod initramfs;
+mod modules;
+mod packages;
+mod paths;
+mod qemu;
+mod report;
+mod scan;
+mod toolchain;
+mod tools;
+mod traffic;
+
+use anyhow::Result;
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match run(cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The whole chain in one sentence.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: cli::Cli) -> Result<()> {
+    console::catch_interrupts()?;
+    match cli.command {
+        cli::Command::Image { machine } => {
+            let image = image::build(&board::Board::named(&machine)?)?;
+            println!("{}: {} bytes", paths::shown(&image.lid), image.size);
+            Ok(())
+        }
+        cli::Command::Boot(options) if options.interactive => boot::interactive(&options),
+        cli::Command::Boot(options) => boot::demonstrate(&options),
+        cli::Command::Debug(options) => boot::debug(&options),
+        cli::Command::Test { .. } => anyhow::bail!("not yet"),
+        cli::Command::Bench { args } => bench::run(args),
+        cli::Command::Fetch { refresh, with_64k } => fetch::everything(refresh, with_64k),
+        cli::Command::Clean { cache } => clean(cache),
+    }
+}
+
+fn clean(cache: bool) -> Result<()> {
+    for name in ["opalite", "firmware", "firmware-again"] {
+        fetch::remove(&paths::target().join(name))?;
+    }
+    for file in [paths::lid(), paths::elf()] {
+        if file.exists() {
+            std::fs::remove_file(file)?;
+        }
+    }
+    if cache {
+        fetch::remove(&paths::cache()?)?;
+    }
+    Ok(())
+}

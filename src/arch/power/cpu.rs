@@ -1,33 +1,10 @@
-//! The processor's special registers, and what belongs to one hardware thread.
+//! The processor's special registers.
 
 use crate::units::Pir;
 use core::arch::asm;
-use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// Timebase ticks per second.
 pub const TIMEBASE_HZ: u64 = 512_000_000;
-
-/// What belongs to one hardware thread: its stacks, how deep it is in OPAL, and its state for the OS.
-#[repr(C)]
-#[derive(Debug)]
-pub struct CpuArea {
-    /// Top of the stack for calls.
-    pub stack: u64,
-    /// Top of the stack for a call made while another one is interrupted on this thread.
-    pub stack2: u64,
-    /// Calls in progress: 0, 1 or 2. Written by `opal_entry.S` only.
-    pub depth: u32,
-    /// The thread's number.
-    pub pir: u32,
-    /// Non-zero: where the waiting thread shall start.
-    pub start: AtomicU64,
-    /// 1 when the thread waits in firmware.
-    pub waiting: AtomicU32,
-}
-
-/// Table of areas by PIR; it has an entry for each number up to the highest PIR of the machine.
-pub static CPU_AREAS: AtomicPtr<*mut CpuArea> = AtomicPtr::new(ptr::null_mut());
 
 macro_rules! spr {
     ($read:ident, $write:ident, $number:literal, $text:literal) => {
@@ -86,25 +63,19 @@ pub fn relax() {
     unsafe { asm!("or 1,1,1", "or 2,2,2", options(nomem, nostack, preserves_flags)) };
 }
 
-/// A secondary thread's life in firmware: wait for a start address. Returns (address, PIR) in r3 and r4.
-pub(super) extern "C" fn secondary_main(area: *const CpuArea) -> StartAt {
-    // SAFETY: `boot` made the area before it released the thread, and never frees it.
-    let area = unsafe { &*area };
-    area.waiting.store(1, Ordering::Release);
-    loop {
-        let address = area.start.load(Ordering::Acquire);
-        if address != 0 {
-            area.start.store(0, Ordering::Relaxed);
-            area.waiting.store(0, Ordering::Release);
-            return StartAt { address, pir: u64::from(area.pir) };
-        }
-        relax();
+/// State that the kernel inherits and doesn't set itself (`reference/linux-opal-contract.md` §1.3).
+pub fn prepare_cpu() {
+    /// Default prefetch depth, and nothing else.
+    const LPCR: u64 = 0x0040_0000_0000_0000;
+    /// Bit 8: radix translation.
+    const HID0_RADIX: u64 = 1 << (63 - 8);
+    // SAFETY: real mode with interrupts off depends on none of these.
+    unsafe {
+        set_lpcr(LPCR);
+        set_hid0(HID0_RADIX);
+        set_hmer(0);
+        set_hmeer(0);
+        set_lpid(0);
+        set_dscr(0x10);
     }
-}
-
-/// Where a thread goes next.
-#[repr(C)]
-pub struct StartAt {
-    address: u64,
-    pir: u64,
 }

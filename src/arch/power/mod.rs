@@ -2,25 +2,33 @@
 #![allow(unsafe_code)]
 
 mod cpu;
+mod exceptions;
+mod image;
 mod mmio;
+mod modes;
+mod threads;
 
 pub use cpu::*;
+pub use exceptions::report_exceptions_here;
+pub use image::{enter_kernel, image_end, image_start, opal_entry_address};
 pub use mmio::{PhysicalRam, Registers};
+pub use modes::{park, set_little_endian_interrupts, set_radix, take_hmer};
+pub use threads::{CpuArea, publish_areas, release_secondaries};
 
 use core::mem::offset_of;
 
 core::arch::global_asm!(
     include_str!("entry.S"),
     find_home = sym crate::mem::find_home,
-    secondary_main = sym cpu::secondary_main,
-    cpu_areas = sym cpu::CPU_AREAS,
+    secondary_main = sym threads::secondary_main,
+    cpu_areas = sym threads::CPU_AREAS,
     cpu_stack = const offset_of!(CpuArea, stack),
 );
 
 core::arch::global_asm!(
     include_str!("opal_entry.S"),
     dispatch = sym crate::opal::dispatch::opal_dispatch,
-    cpu_areas = sym cpu::CPU_AREAS,
+    cpu_areas = sym threads::CPU_AREAS,
     cpu_stack = const offset_of!(CpuArea, stack),
     cpu_stack2 = const offset_of!(CpuArea, stack2),
     cpu_depth = const offset_of!(CpuArea, depth),

@@ -1,0 +1,54 @@
+//! The image itself: its ends, the door in it, and the jump out of it into the kernel.
+
+use core::arch::asm;
+
+unsafe extern "C" {
+    static _image_start: u8;
+    static _image_end: u8;
+    fn opal_entry();
+}
+
+/// Start of the image.
+pub fn image_start() -> u64 {
+    &raw const _image_start as u64
+}
+
+/// End of the image, its bss and boot stack.
+pub fn image_end() -> u64 {
+    &raw const _image_end as u64
+}
+
+/// Address that the OS calls.
+pub fn opal_entry_address() -> u64 {
+    opal_entry as *const () as u64
+}
+
+/// Jumps into the kernel, in the state of `reference/linux-opal-contract.md` §1.2.
+///
+/// # Safety
+/// A kernel starts at `entry`, and nothing that firmware still needs lies outside of its region.
+pub unsafe fn enter_kernel(entry: u64, tree: u64, base: u64, door: u64, top: u64) -> ! {
+    /// SF and HV.
+    const MSR: u64 = 0x9000_0000_0000_0000;
+    // SAFETY: the caller's promise.
+    unsafe {
+        asm!(
+            "sync",
+            "icbi 0, {entry}",
+            "isync",
+            "mtspr 26, {entry}", // SRR0
+            "mtspr 27, {msr}",   // SRR1
+            "li 4, 0",
+            "li 5, 0",
+            "rfid",
+            entry = in(reg) entry,
+            msr = in(reg) MSR,
+            in("r3") tree,
+            in("r6") 0x6550_4150u64, // the ePAPR magic
+            in("r7") top,
+            in("r8") base,
+            in("r9") door,
+            options(noreturn)
+        );
+    }
+}

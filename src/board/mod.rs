@@ -1,0 +1,60 @@
+//! What differs by machine: where things are, and which parts there are. Data only; logic that two machines share
+//! lives with the thing that it drives.
+
+mod qemu;
+
+use crate::interrupts::xive1;
+use fdt::Fdt;
+
+/// Processor generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Generation {
+    /// POWER8: PHB3, XICS.
+    Power8,
+    /// POWER9: PHB4, XIVE.
+    Power9,
+    /// POWER10: PHB5, XIVE2.
+    Power10,
+}
+
+/// One machine. Addresses are those of chip 0; chip n's lie `chip_stride` × n higher.
+#[derive(Debug)]
+pub struct Board {
+    /// Entry of the root node's `compatible` that names it.
+    pub compatible: &'static str,
+    /// Its processor.
+    pub generation: Generation,
+    /// Distance of the same unit on two chips.
+    pub chip_stride: u64,
+    /// XSCOM window: byte offset = PCB address << 3.
+    pub xscom: u64,
+    /// LPC: the OPB's window.
+    pub lpc: u64,
+    /// PSI host bridge: registers.
+    pub psi: u64,
+    /// PSI host bridge: ESB pages of its sources.
+    pub psi_esb: u64,
+    /// XIVE: its regions.
+    pub xive: xive1::Addresses,
+    /// Bridges: 64-bit MMIO windows of PHBs 0–2 and of 3–5, 256 GiB each bridge.
+    pub phb_mmio64: [u64; 2],
+    /// Bridges: 32-bit MMIO windows, 2 GiB each.
+    pub phb_mmio32: u64,
+    /// Bridges: ESB pages, 512 MiB each.
+    pub phb_esb: u64,
+    /// Bridges: registers, 1 MiB each.
+    pub phb_registers: u64,
+    /// Memory of the on-chip controller's firmware (HOMER), 4 MiB a chip, outside RAM.
+    pub homer: u64,
+    /// Common area of the on-chip controllers, 8 MiB, outside RAM.
+    pub occ_common: u64,
+}
+
+/// Finds the machine that the tree describes.
+pub fn detect(tree: &Fdt<'_>) -> Option<&'static Board> {
+    let compatible = tree.find_node("/")?.property("compatible")?.value;
+    qemu::BOARDS
+        .iter()
+        .copied()
+        .find(|board| compatible.split(|&byte| byte == 0).any(|entry| entry == board.compatible.as_bytes()))
+}

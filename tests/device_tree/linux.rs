@@ -1,0 +1,1 @@
+//! What Linux needs: properties with their values, by machine (`reference/linux-opal-contract.md` §3).

@@ -1,0 +1,1 @@
+//! The difference to what stock skiboot hands to Linux.

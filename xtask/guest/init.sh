@@ -1,0 +1,48 @@
+#!/bin/busybox sh
+# The guest's only process: loads the drivers that the command line asks for, runs its steps in order, powers off.
+#   opalite.modules=a,b  drivers      opalite.steps=x,y  files of /steps      anything else: see the steps
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+mount -t tmpfs tmp /tmp
+
+# Reports go through the kernel log: a line there is never mixed with another.
+say() { echo "OPALITE-DEMO: $*" >/dev/kmsg; }
+
+# The value of a word of the kernel's command line.
+given() {
+    for word in $(cat /proc/cmdline); do
+        case $word in "opalite.$1="*) echo "${word#*=}" ;; esac
+    done
+}
+
+# Loads a module after all that it needs.
+load() {
+    local name needs need
+    name=$(echo "$1" | tr - _)
+    [ -d "/sys/module/$name" ] && return 0
+    needs=$(sed -n "s/^$name://p" /modules/needs)
+    for need in $needs; do load "$need"; done
+    [ -f "/modules/$name.ko" ] || return 0
+    insmod "/modules/$name.ko" || say "module failed $name can't be loaded"
+}
+
+# Waits until a path is there: wait_for PATH SECONDS
+wait_for() {
+    local left=$(($2 * 10))
+    while [ ! -e "$1" ] && [ $left -gt 0 ]; do
+        sleep 0.1
+        left=$((left - 1))
+    done
+    [ -e "$1" ]
+}
+
+for module in $(given modules | tr , ' '); do load "$module"; done
+for step in $(given steps | tr , ' '); do
+    if [ -f "/steps/$step.sh" ]; then . "/steps/$step.sh"; else say "$step failed there is no such step"; fi
+done
+say done
+# The console is drained before the machine goes.
+sleep 0.2
+poweroff -f

@@ -1,0 +1,116 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Opalite's tool: builds the firmware, boots it, tests it.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be done.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Build target/opalite.lid
+    Image {
+        /// Machine whose limits the image must keep
+        #[arg(long, default_value = "powernv9")]
+        machine: String,
+    },
+    /// Boot Linux under the firmware and show that NVMe, network, interrupts and power-off work
+    Boot(BootOptions),
+    /// Start QEMU stopped, with a gdb stub on port 1234
+    Debug(BootOptions),
+    /// Run the tests: everything, or one part
+    Test {
+        /// host: no QEMU. qemu: our payload in the kernel's place. linux: Debian's kernels
+        part: Option<Part>,
+        /// Only cases whose name contains this
+        #[arg(long)]
+        only: Option<String>,
+        /// Run the Linux cases with this firmware: skiboot, or an image
+        #[arg(long)]
+        firmware: Option<String>,
+    },
+    /// Count the instructions that firmware executes, beside skiboot
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// See `cargo xtask bench --help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Fetch kernels, busybox and QEMU into the cache
+    Fetch {
+        /// Fetch anew what is there already
+        #[arg(long)]
+        refresh: bool,
+        /// The 6.12 kernel with 64 KiB pages too
+        #[arg(long)]
+        with_64k: bool,
+    },
+    /// Remove what xtask built
+    Clean {
+        /// And what it fetched
+        #[arg(long)]
+        cache: bool,
+    },
+}
+
+/// A part of the tests.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Format, lints, documentation, unit and model tests, the image itself
+    Host,
+    /// The payload under QEMU
+    Qemu,
+    /// Debian's kernels under QEMU
+    Linux,
+}
+
+/// What is booted and how.
+#[derive(Args, Clone)]
+pub struct BootOptions {
+    /// QEMU machine; one of the folders in boards/
+    #[arg(long, default_value = "powernv9")]
+    pub machine: String,
+    /// CPUs
+    #[arg(long)]
+    pub smp: Option<u32>,
+    /// Memory, as QEMU spells it
+    #[arg(long)]
+    pub memory: Option<String>,
+    /// 6.1, 6.12, 6.12-64k, or a file
+    #[arg(long, default_value = "6.12")]
+    pub kernel: String,
+    /// lib/modules/VERSION of a kernel given as a file
+    #[arg(long)]
+    pub modules: Option<PathBuf>,
+    /// Initial file system in place of the demonstration's
+    #[arg(long)]
+    pub initrd: Option<PathBuf>,
+    /// Added to the kernel's command line
+    #[arg(long)]
+    pub append: Option<String>,
+    /// A further device, as QEMU's -device takes it (may be repeated)
+    #[arg(long)]
+    pub device: Vec<String>,
+    /// skiboot (QEMU's own), or an image; without it ours is built
+    #[arg(long)]
+    pub firmware: Option<String>,
+    /// 7.2, 10, or a path
+    #[arg(long, default_value = "10")]
+    pub qemu: String,
+    /// Seconds until a run that isn't done is ended
+    #[arg(long, default_value_t = 180)]
+    pub timeout: u64,
+    /// The console is yours; nothing is checked
+    #[arg(long, short)]
+    pub interactive: bool,
+    /// Don't show the console
+    #[arg(long, short)]
+    pub quiet: bool,
+}

@@ -1,0 +1,59 @@
+//! Where things are: the project, what is built, and the cache of fetched packages, which outlives a `cargo clean`.
+
+use anyhow::{Context, Result};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+/// The project's root folder.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies inside the project")
+}
+
+/// Cargo's target folder of the project.
+pub fn target() -> PathBuf {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => root().join(folder),
+        None => root().join("target"),
+    }
+}
+
+/// What xtask itself writes: logs, initramfs images, disks of a boot.
+pub fn out() -> Result<PathBuf> {
+    made(target().join("opalite"))
+}
+
+/// The firmware image.
+pub fn lid() -> PathBuf {
+    target().join("opalite.lid")
+}
+
+/// The same with symbols, for a debugger.
+pub fn elf() -> PathBuf {
+    target().join("opalite.elf")
+}
+
+/// Fetched packages. `OPALITE_CACHE` names another place.
+pub fn cache() -> Result<PathBuf> {
+    if let Some(folder) = env::var_os("OPALITE_CACHE") {
+        return Ok(PathBuf::from(folder));
+    }
+    let base = match env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()) {
+        Some(folder) => PathBuf::from(folder),
+        None => PathBuf::from(env::var_os("HOME").context("neither HOME nor OPALITE_CACHE is set")?)
+            .join(".cache"),
+    };
+    Ok(base.join("opalite"))
+}
+
+/// The folder, made if it wasn't there.
+pub fn made(folder: PathBuf) -> Result<PathBuf> {
+    fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;
+    Ok(folder)
+}
+
+/// A path as it is best read: relative to the project when it lies inside.
+pub fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}

@@ -1,0 +1,164 @@
+//! Which QEMU is used, and the arguments it gets.
+
+use crate::{board::Board, fetch, tools};
+use anyhow::{Context, Result, bail};
+use regex::Regex;
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// A QEMU that can be started.
+#[derive(Clone, Debug)]
+pub struct Qemu {
+    binary: PathBuf,
+    /// Its data folders, if it isn't installed where it was built for.
+    data: Vec<PathBuf>,
+    /// Libraries that came with it.
+    libraries: Vec<PathBuf>,
+    /// As it says itself, like `10.0.2`.
+    pub version: String,
+}
+
+impl Qemu {
+    /// `7.2`, `10` and so on: the system's own if it is that version, else one from the cache. Or a path.
+    pub fn select(wanted: &str) -> Result<Self> {
+        if wanted.contains('/') {
+            tools::must_exist(Path::new(wanted), "--qemu")?;
+            return Self::at(wanted.into(), None);
+        }
+        if !wanted.chars().all(|c| c.is_ascii_digit() || c == '.') {
+            bail!("--qemu takes a version like 7.2 or 10, or a path with a slash in it; not {wanted}");
+        }
+        // "10" and "10.0" both mean 10.0.x; "7.2" means 7.2.x.
+        let prefix = if wanted.contains('.') { wanted.to_string() } else { format!("{wanted}.") };
+        if let Some(installed) = tools::find("qemu-system-ppc64")
+            && let Ok(qemu) = Self::at(installed, None)
+            && qemu.version.starts_with(&prefix)
+        {
+            return Ok(qemu);
+        }
+        let tree = fetch::qemu(if wanted == "10" { "10.0" } else { wanted })
+            .with_context(|| format!("QEMU {wanted} isn't installed and couldn't be fetched"))?;
+        Self::at(tree.join("usr/bin/qemu-system-ppc64"), Some(&tree))
+    }
+
+    fn at(binary: PathBuf, tree: Option<&Path>) -> Result<Self> {
+        let mut qemu = Self { binary, data: Vec::new(), libraries: Vec::new(), version: String::new() };
+        if let Some(tree) = tree {
+            let multiarch = tools::output(Command::new("dpkg-architecture").arg("-qDEB_HOST_MULTIARCH"))
+                .unwrap_or_else(|_| format!("{}-linux-gnu", std::env::consts::ARCH));
+            qemu.data = ["usr/share/qemu", "usr/lib/ipxe/qemu"].iter().map(|name| tree.join(name)).collect();
+            qemu.libraries = ["usr/lib", "lib"].iter().map(|l| tree.join(l).join(multiarch.trim())).collect();
+        }
+        let text = tools::output(qemu.command().arg("--version"))
+            .with_context(|| format!("{} doesn't start", qemu.binary.display()))?;
+        let number = Regex::new(r"version (\d+\.\d+(\.\d+)?)")?;
+        qemu.version =
+            number.captures(&text).map(|c| c[1].to_string()).context("QEMU doesn't say its version")?;
+        Ok(qemu)
+    }
+
+    /// For a person: version and path.
+    pub fn describe(&self) -> String {
+        format!("{} ({})", self.binary.display(), self.version)
+    }
+
+    /// A command that starts it, without arguments. It dies with xtask, however xtask dies, if `setpriv` is there.
+    pub fn command(&self) -> Command {
+        let mut command = match tools::find("setpriv") {
+            Some(setpriv) => {
+                let mut command = Command::new(setpriv);
+                command.args(["--pdeathsig", "KILL", "--"]).arg(&self.binary);
+                command
+            }
+            None => Command::new(&self.binary),
+        };
+        if !self.libraries.is_empty() {
+            let mut path = std::env::join_paths(&self.libraries).unwrap_or_default();
+            if let Some(own) = std::env::var_os("LD_LIBRARY_PATH").filter(|own| !own.is_empty()) {
+                path.push(":");
+                path.push(own);
+            }
+            command.env("LD_LIBRARY_PATH", path);
+            if let Some(library) = self.libraries.first() {
+                command.env("QEMU_MODULE_DIR", library.join("qemu"));
+            }
+        }
+        for folder in &self.data {
+            command.arg("-L").arg(folder);
+        }
+        command
+    }
+}
+
+/// One start of QEMU, as data.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// Which QEMU.
+    pub qemu: Qemu,
+    /// QEMU's machine and fixed arguments.
+    pub machine: Vec<String>,
+    /// CPUs.
+    pub smp: u32,
+    /// Memory, as QEMU spells it.
+    pub memory: String,
+    /// Our image, or `None` for QEMU's own firmware.
+    pub firmware: Option<PathBuf>,
+    /// The kernel.
+    pub kernel: PathBuf,
+    /// The initial file system.
+    pub initrd: Option<PathBuf>,
+    /// The kernel's command line.
+    pub append: String,
+    /// Disks, cards and what else is plugged in.
+    pub extra: Vec<OsString>,
+}
+
+impl Launch {
+    /// A machine as its board describes it, with nothing plugged in.
+    pub fn new(board: &Board, qemu: Qemu, kernel: PathBuf) -> Self {
+        let mut machine = vec!["-machine".to_string(), board.qemu.machine.clone()];
+        machine.extend(board.qemu.args.iter().cloned());
+        Self {
+            qemu,
+            machine,
+            smp: board.qemu.smp,
+            memory: board.qemu.memory.clone(),
+            firmware: None,
+            kernel,
+            initrd: None,
+            append: board.kernel.append.clone(),
+            extra: Vec::new(),
+        }
+    }
+
+    /// Plugs in a device: QEMU's `-device`.
+    pub fn device(&mut self, description: &str) {
+        self.extra.extend(["-device".into(), description.into()]);
+    }
+
+    /// A disk image under a name that a device refers to.
+    pub fn drive(&mut self, name: &str, file: &Path) {
+        let mut drive = OsString::from(format!("if=none,format=raw,id={name},file="));
+        drive.push(file);
+        self.extra.extend(["-drive".into(), drive]);
+    }
+
+    /// The command; the console is what `serial` says.
+    pub fn command(&self, serial: &str) -> Command {
+        let mut command = self.qemu.command();
+        command.args(&self.machine).arg("-smp").arg(self.smp.to_string()).arg("-m").arg(&self.memory);
+        command.args(["-serial", serial]);
+        if let Some(image) = &self.firmware {
+            command.arg("-bios").arg(image);
+        }
+        command.arg("-kernel").arg(&self.kernel);
+        if let Some(initrd) = &self.initrd {
+            command.arg("-initrd").arg(initrd);
+        }
+        command.arg("-append").arg(&self.append).args(&self.extra);
+        command
+    }
+}
