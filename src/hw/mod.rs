@@ -10,3 +10,4 @@ pub mod ram;
 pub mod rtc;
 pub mod thread;
 pub mod uart;
+pub mod xscom;
