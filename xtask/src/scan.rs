@@ -112,7 +112,8 @@ pub struct Findings {
 /// Looks through every executable section of a big-endian ELF file. What a symbol calls an object is data, not code.
 pub fn scan(elf: &[u8]) -> Result<Findings> {
     let file = object::File::parse(elf).context("not an ELF file")?;
-    let mut symbols: Vec<_> = file.symbols().filter(|symbol| !symbol.name().unwrap_or("").is_empty()).collect();
+    let mut symbols: Vec<_> =
+        file.symbols().filter(|symbol| !symbol.name().unwrap_or("").is_empty()).collect();
     symbols.sort_by_key(|symbol| symbol.address());
     let is_data = |address: u64| {
         symbols.iter().any(|symbol| {
