@@ -124,6 +124,22 @@ fn masked_or_disabled_serirq_reaches_nothing() {
 }
 
 #[test]
+fn route_fields_lie_where_the_reference_has_them() {
+    for (irq, register, field) in
+        [(0, 0x0C, 26), (4, 0x0C, 18), (10, 0x0C, 6), (13, 0x0C, 0), (14, 0x08, 22), (15, 0x08, 20)]
+    {
+        let lpc = routed();
+        lpc.write32(HC + 0x34, 0xFFFF_0000);
+        lpc.write32(OPB + 0x0C, 0);
+        lpc.write32(OPB + register, 2 << field);
+        lpc.set_line(irq, true);
+        assert_eq!([7, 8, 9, 10].map(|input| lpc.psi_input(input)), [false, false, true, false], "irq {irq}");
+        lpc.set_line(irq, false);
+        assert!(!lpc.psi_input(9));
+    }
+}
+
+#[test]
 fn host_controller_error_latches_in_the_opb_master() {
     let lpc = routed();
     lpc.raise_error(0x400);
@@ -360,6 +376,8 @@ fn bt_interrupt_goes_by_route_0_until_acknowledged() {
     ipmi(&lpc, &[0x18, 0, 1]);
     assert!(lpc.psi_input(7));
     assert_eq!(lpc.read8(BT + 2), 3);
+    lpc.write8(BT + 2, 0);
+    assert!(lpc.psi_input(7), "only a 1 in bit 1 clears it");
     lpc.write8(BT + 2, 3);
     assert!(!lpc.psi_input(7));
     assert_eq!(lpc.read8(BT + 2), 1);

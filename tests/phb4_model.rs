@@ -13,8 +13,12 @@ mod fault;
 mod kill;
 #[path = "phb4_model/memory.rs"]
 mod memory;
+#[path = "phb4_model/outbound.rs"]
+mod outbound;
 #[path = "phb4_model/registers.rs"]
 mod registers;
+#[path = "phb4_model/sequence.rs"]
+mod sequence;
 #[path = "phb4_model/stack.rs"]
 mod stack;
 #[path = "phb4_model/tables.rs"]

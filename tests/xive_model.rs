@@ -223,6 +223,50 @@ fn cppr_holds_a_less_favoured_priority_back() {
 }
 
 #[test]
+fn cppr_above_seven_is_ff() {
+    let m = Machine::up();
+    m.hv8(0x31, 0x20);
+    assert_eq!(m.xive.rings(PIR)[0x31], 0xFF);
+}
+
+#[test]
+fn thread_without_valid_context_or_enable_gets_nothing() {
+    let m = Machine::up();
+    m.hv8(0x38, 0);
+    m.xive.notify(LISN);
+    m.hv8(0x38, 0x80);
+    m.store(IC + 0x450, 0x0800_0000_0000_0000);
+    m.xive.notify(LISN);
+    assert_eq!(m.xive.lost(), [Lost::NotDispatched { block: 0, index: 0x84 }; 2]);
+    assert!(!m.xive.hv_interrupt(PIR));
+}
+
+#[test]
+fn block_override_renames_the_chip() {
+    let m = Machine::up();
+    // b9, and 2 in b12:15.
+    m.store(IC + 0x400, 0x0042_0000_0000_0000);
+    assert_eq!(m.xive.pq(0x2000_0021), 0);
+    assert!(failure(|| m.xive.pq(0x21)).contains("another block"));
+}
+
+#[test]
+fn esb_pages_continue_over_sets_of_their_kind() {
+    let m = Machine::up();
+    // A set of 8 GiB holds 0x10000 pairs of pages.
+    assert_eq!(m.load(VC + (0x1_0005 << 17) + 0x1_0C00), 1);
+    assert_eq!(m.xive.pq(0x1_0005), 0);
+    // Set 0 END, set 1 unused, the rest IPI: source 0x10005 is in set 3.
+    m.store(IC + 0xF0, 0x8001_0000_0000_0000);
+    for kind in [2, 0].into_iter().chain([1; 62]) {
+        m.store(IC + 0xF8, kind << 62);
+    }
+    assert_eq!(m.load(VC + (0x3_0005 << 17) + 0x1_0800), 0);
+    assert_eq!(m.load(VC + (3 << 17) + 0x800), 0, "ESn of END 3");
+    assert!(failure(|| m.load(VC + (0x1_0005 << 17) + 0x1_0800)).contains("unused set 1"));
+}
+
+#[test]
 fn end_queue_wraps_and_flips_its_generation() {
     let m = Machine::up();
     // Last entry (0x3FF) of a 4 KiB queue, generation 1.
@@ -527,6 +571,12 @@ fn pool_event_interrupts_through_the_physical_ring() {
     assert_eq!(m.ack(), 0x0006, "7 waits behind 6");
     m.hv8(0x31, 0xFF);
     assert_eq!(m.ack(), 0x8007);
+    m.hv8(0x31, 0xFF);
+    m.scrub(0x910, 3);
+    m.end(3, [0xE000_0000, 0x0040_0000, 0, QUEUE as u32, 0, 0, 0x84, 6 << 16]);
+    m.xive.notify(0x40);
+    m.xive.notify(LISN);
+    assert_eq!((m.ack(), m.xive.rings(PIR)[0x22]), (0x8006, 0x02), "physical before pool at one priority");
     assert_eq!(hv.read32(0x828), 0x8000_0100);
     assert_eq!(hv.read8(0x838), 0x80);
     assert_eq!(hv.read8(0x38), 0);
@@ -675,6 +725,11 @@ fn indirect_tables_are_walked_by_page() {
     m.eas(0x51, 0x8000_1000_0000_0007);
     m.xive.notify(0x51);
     assert_eq!(m.xive.lost(), [Lost::NoEnd { block: 0, index: 0x1000 }]);
+    // 512 pages hold ENDs up to 0xFFFFF; what lies behind the table is no page of it.
+    m.ram.write64(0x60_1000, 1 << 63 | 0x62_0000 | 4);
+    m.eas(0x52, 0x8010_0003_0000_0007);
+    m.xive.notify(0x52);
+    assert_eq!(m.xive.lost().last(), Some(&Lost::NoEnd { block: 0, index: 0x10_0003 }));
     m.ram.write64(0x60_0010, 1 << 63 | 0x63_0000);
     assert!(failure(|| m.xive.notify(0x51)).contains("differ in size"));
 }

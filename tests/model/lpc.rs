@@ -87,6 +87,7 @@ struct State {
     uart: Option<uart::Uart>,
     bt: Option<bt::Bt>,
     rtc: rtc::Rtc,
+    other_lines: u16,
     opb: BTreeMap<u64, u32>,
     hc: BTreeMap<u64, u32>,
     flash: Vec<u8>,
@@ -105,6 +106,7 @@ impl Lpc {
             uart: Some(uart::Uart::default()),
             bt: Some(bt::Bt::default()),
             rtc: rtc::Rtc::default(),
+            other_lines: 0,
             opb: BTreeMap::new(),
             hc: BTreeMap::from([(FW_RD_ACC_SIZE, 0x0200_0000)]),
             flash: Vec::new(),
@@ -165,6 +167,14 @@ impl Lpc {
     pub fn raise_error(&self, bit: u32) {
         assert!(bit & !ERRORS == 0);
         self.run(|state| *state.hc.entry(IRQSTAT).or_default() |= bit);
+    }
+
+    /// Raises or lowers an ISA interrupt that none of the modelled devices drives.
+    pub fn set_line(&self, irq: u32, level: bool) {
+        self.run(|state| {
+            let bit = 1 << irq;
+            state.other_lines = state.other_lines & !bit | if level { bit } else { 0 };
+        });
     }
 
     /// All stores so far, in order.
@@ -373,7 +383,7 @@ impl State {
     fn lines(&self) -> u16 {
         let uart = self.uart.as_ref().is_some_and(uart::Uart::interrupt);
         let bt = self.bt.as_ref().is_some_and(bt::Bt::interrupt);
-        u16::from(uart) << 4 | u16::from(bt) << 10
+        self.other_lines | u16::from(uart) << 4 | u16::from(bt) << 10
     }
 
     fn opb_input(&self) -> u32 {

@@ -2,7 +2,7 @@
 //!
 //! Written from the reference on PHBs and DMA windows; sections are cited as "§". Where the reference names a
 //! behaviour as unverified the model takes the one that forgives a driver least, and says so with "(?)".
-//! Not modelled: CAPI, trace and performance counters, the P and Q bits of interrupts, MMIO to device BARs.
+//! Not modelled: CAPI, trace and performance counters, the P and Q bits of interrupts, what answers an MMIO.
 
 mod bits;
 mod config;
@@ -10,6 +10,7 @@ mod dma;
 mod fault;
 mod ioda;
 mod kill;
+mod outbound;
 mod registers;
 mod stack;
 
@@ -22,6 +23,7 @@ use super::pci_device::PciDevice;
 use super::ram::ModelRam;
 
 pub use dma::{DmaFault, FaultKind};
+pub use outbound::Outbound;
 pub use stack::StackArea;
 
 /// Which bridge it is; they differ in data only.
@@ -120,13 +122,13 @@ impl ModelPhb4 {
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// A bridge that answers, for tests of parts: BARs enabled, out of reset, every table written with zeros, the
+    /// A bridge that answers, for tests of parts: register BAR enabled, out of reset, every table written with zeros, the
     /// cores running with PERST released, the root port with buses 0, 1, 255 and able to forward DMA.
     pub fn running(ram: &ModelRam, generation: Generation, size: Size) -> Self {
         let phb = Self::new(ram, generation, size);
         {
             let mut state = phb.state();
-            state.stack.enable_all();
+            state.stack.enable_registers();
             state.release_etu_reset();
             state.ioda.zero_all();
             state.write_creset(config::CRESET_RUNNING);

@@ -34,13 +34,15 @@ mod router;
 mod tables;
 #[path = "xive/tima.rs"]
 mod tima;
+#[path = "xive/window.rs"]
+mod window;
 
-use opalite::hw::mmio::Mmio;
 use opalite::hw::ram::Ram;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use router::Lost;
+pub use window::{Scom, Window};
 
 /// XSCOM address of the unit's first register.
 pub const SCOM_BASE: u64 = 0x501_3000;
@@ -95,19 +97,6 @@ struct State<R> {
     accesses: u64,
     lost: Vec<Lost>,
     held: Option<Vec<u32>>,
-}
-
-/// A range of real addresses, as a driver sees it. Which device answers is decided at each access.
-pub struct Window<R> {
-    xive: Xive<R>,
-    base: u64,
-    thread: Option<u32>,
-}
-
-impl<R> Clone for Window<R> {
-    fn clone(&self) -> Self {
-        Self { xive: self.xive.clone(), base: self.base, thread: self.thread }
-    }
 }
 
 impl<R: Ram + Clone + 'static> Xive<R> {
@@ -303,9 +292,6 @@ impl<R: Ram + Clone + 'static> Xive<R> {
     }
 }
 
-/// XSCOM space of the chip as far as this unit goes.
-pub struct Scom<R>(Xive<R>);
-
 fn scom_offset(pcba: u64) -> u64 {
     let register = pcba.wrapping_sub(SCOM_BASE);
     assert!(
@@ -417,46 +403,4 @@ fn set_ibm32(word: &mut u32, first: u32, last: u32, value: u32) {
     let mask = (u64::MAX >> (64 - (last - first + 1))) as u32;
     let shift = 31 - last;
     *word = (*word & !(mask << shift)) | ((value & mask) << shift);
-}
-
-macro_rules! accesses {
-    ($self:ident, $offset:ident, $load:expr, $store:expr) => {
-        fn read8(&$self, $offset: u64) -> u8 { $load(1) as u8 }
-        fn read16(&$self, $offset: u64) -> u16 { $load(2) as u16 }
-        fn read32(&$self, $offset: u64) -> u32 { $load(4) as u32 }
-        fn read64(&$self, $offset: u64) -> u64 { $load(8) }
-        fn write8(&$self, $offset: u64, value: u8) { $store(1, u64::from(value)) }
-        fn write16(&$self, $offset: u64, value: u16) { $store(2, u64::from(value)) }
-        fn write32(&$self, $offset: u64, value: u32) { $store(4, u64::from(value)) }
-        fn write64(&$self, $offset: u64, value: u64) { $store(8, value) }
-    };
-}
-
-impl<R: Ram + Clone + 'static> Mmio for Window<R> {
-    accesses!(
-        self,
-        offset,
-        |size| self.xive.state().load(aligned(self.base + offset, size), size, self.thread),
-        |size, value| self.xive.state().store(aligned(self.base + offset, size), size, self.thread, value)
-    );
-}
-
-impl<R: Ram + Clone + 'static> Mmio for Scom<R> {
-    accesses!(
-        self,
-        offset,
-        |size| {
-            assert_eq!(size, 8, "XSCOM: {size}-byte load: machine check");
-            self.0.scom_read(aligned(offset, size) >> 3)
-        },
-        |size, value| {
-            assert_eq!(size, 8, "XSCOM: {size}-byte store: machine check");
-            self.0.scom_write(aligned(offset, size) >> 3, value)
-        }
-    );
-}
-
-fn aligned(address: u64, size: u32) -> u64 {
-    assert_eq!(address % u64::from(size), 0, "XIVE: unaligned {size}-byte access at {address:#x}");
-    address
 }

@@ -294,7 +294,7 @@ fn an_msi_of_another_pe_or_past_the_last_source_freezes_the_sender() {
     // Transaction 1, interrupt, requester 0x0100.
     assert_eq!(bench.ram.read64(PEST + 16 * 5), 0x0101_0000_0100_0000);
     bench.thaw();
-    bench.put(2, 1023, 0x0005_0005_0005_0005);
+    bench.put(2, 0xff8 / 4, 0x0005_0005_0005_0005);
     assert_eq!(bench.phb.msi(RID, 0x1000_0000_0000_ff80, 0), None);
     assert_eq!(bench.phb.frozen(PE), (true, true));
 }

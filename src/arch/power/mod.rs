@@ -13,7 +13,7 @@ pub use exceptions::report_exceptions_here;
 pub use image::{enter_kernel, image_end, image_start, opal_entry_address};
 pub use mmio::{PhysicalRam, Registers};
 pub use modes::{park, set_little_endian_interrupts, set_radix, take_hmer};
-pub use threads::{CpuArea, publish_areas};
+pub use threads::{CpuArea, publish_areas, release_secondaries};
 
 use core::mem::offset_of;
 

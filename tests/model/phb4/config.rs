@@ -246,10 +246,10 @@ impl State {
         let pe = field(address, 39, 47) as usize;
         self.assert_config_pe(rid, pe);
         self.set(CONFIG_ADDRESS, address & !CYCLE_STATUS);
-        // The root port answers in its own window only.
-        if rid < 0x100 || !self.link_is_up() || pe < self.size.pes() && self.ioda.mmio_frozen(pe) {
+        if !self.link_is_up() || pe < self.size.pes() && self.ioda.mmio_frozen(pe) {
             return None;
         }
+        // Behind the root port only: it answers in its own window and has no bus 0 below it.
         self.root_port.route((rid >> 8) as u8, rid as u8)
     }
 

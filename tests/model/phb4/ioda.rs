@@ -154,6 +154,16 @@ impl Ioda {
         self.tvt.get(index)
     }
 
+    /// Both words of an MBT entry, if firmware wrote it.
+    pub fn mbt(&self, entry: usize) -> Option<(u64, u64)> {
+        Some((self.mbt.entries[entry * 2]?, self.mbt.entries[entry * 2 + 1]?))
+    }
+
+    /// The four PE numbers of an MDT entry.
+    pub fn mdt(&self, index: usize) -> u64 {
+        self.mdt.get(index)
+    }
+
     /// The PE that owns an interrupt source.
     pub fn source_pe(&self, source: usize) -> u16 {
         let lane = self.mist.get(source / 4) >> (48 - 16 * (source % 4));
@@ -234,8 +244,11 @@ impl Ioda {
 
     /// The enable bits of an entry's two words are one flag: each write copies it to the other word.
     fn write_mbt(&mut self, index: usize, value: u64) {
-        let fields =
-            if index % 2 == 0 { bits(0, 5) | bits(8, 51) } else { bit(0) | bits(8, 51) | bits(55, 63) };
+        let fields = if index.is_multiple_of(2) {
+            bits(0, 5) | bits(8, 51)
+        } else {
+            bit(0) | bits(8, 51) | bits(55, 63)
+        };
         assert!(value & !fields == 0, "PHB: MBT word {index} {value:#018x} has bits outside its fields");
         let other = self.mbt.entries[index ^ 1].unwrap_or(0);
         self.mbt.put(index, value);

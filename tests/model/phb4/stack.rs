@@ -50,8 +50,17 @@ impl Stack {
         self.pci[ETU_RESET] & bit(0) != 0
     }
 
-    pub fn enable_all(&mut self) {
-        self.nest[BAR_ENABLE] = bits(0, 3);
+    pub fn enable_registers(&mut self) {
+        self.nest[BAR_ENABLE] |= REGISTERS_ENABLED;
+    }
+
+    /// Whether a range lies wholly in one of the two enabled MMIO windows.
+    pub fn forwards(&self, start: u64, size: u64) -> bool {
+        [(bit(0), 0xe), (bit(1), 0x10)].into_iter().any(|(enable, bar)| {
+            let (base, mask) = (self.nest[bar] >> 8, self.nest[bar + 1] >> 8);
+            let last = base | !mask & bits(8, 63);
+            self.nest[BAR_ENABLE] & enable != 0 && start >= base && start + (size - 1) <= last
+        })
     }
 
     pub fn note_fence(&mut self) {
