@@ -4,6 +4,7 @@
 pub mod bt;
 pub mod lpc;
 pub mod mmio;
+pub mod occ;
 pub mod psi;
 pub mod ram;
 pub mod rtc;

@@ -184,7 +184,10 @@ fn own_interrupts(generation: Generation) -> Vec<OwnInterrupt> {
         (0..).zip(names).map(own).collect()
     };
     if generation == Generation::Power8 {
-        return named(0x10, &["fsp", "occ", "fsi", "lpchc", "local_err", "external"]);
+        let mut all = named(0x10, &["fsp", "occ", "fsi", "lpchc", "local_err", "external"]);
+        let errors = [0xffe, 0xfff, 0x17fe, 0x17ff, 0x1ffe, 0x1fff];
+        all.extend(errors.map(|source| OwnInterrupt { source: Isn(source), name: "".into() }));
+        return all;
     }
     let mut all = named(
         0xffff0,
@@ -232,7 +235,7 @@ pub fn publish(tree: &mut Tree, devices: fn(u32) -> Vec<PciNode>) {
     let (base, first, sources, compatible) = match generation {
         Generation::Power8 => (0x3_fffe_8000_0000, 0x10, 0, "ibm,power8-psi"),
         Generation::Power9 => (0x6_0302_0300_0000, 0xffff0, 14, "ibm,power9-psi"),
-        Generation::Power10 => (0x6_0302_0300_0000, 0xffff0, 14, "ibm,power10-psi"),
+        Generation::Power10 => (0x6_0302_0300_0000, 0xffff0, 14, "ibm,power9-psi"),
     };
     let psi =
         PsiNode { chip: ChipId(0), base, size: 1 << 32, first: Isn(first), sources, parent, compatible };
@@ -253,7 +256,7 @@ pub fn publish(tree: &mut Tree, devices: fn(u32) -> Vec<PciNode>) {
         generation,
         base: 0x3000_0000,
         entry: 0x3000_3770,
-        runtime_size: 0x1c1_8000,
+        runtime_size: if generation == Generation::Power8 { 0x1c5_8000 } else { 0x1c1_8000 },
         memcons: 0x3024_0000,
         heartbeat_ms: if generation == Generation::Power8 { 200 } else { 2000 },
         interrupts: &own_interrupts(generation),

@@ -148,6 +148,34 @@ fn no_function_lacks_what_makes_it_one() {
 }
 
 #[test]
+fn a_function_without_a_pin_has_no_interrupt() {
+    let silent = |_| vec![PciNode { interrupt_pin: 0, ..function((1, 0, 0), (0x1b36, 0x10), 0x01_0802, 2) }];
+    let flat = Flat::read(&machine::blob(QEMU9, silent));
+    let path = "/pciex@600c3c0000000/pci@0/mass-storage@0";
+    assert!(flat.nodes.contains_key(path));
+    assert_eq!(flat.property(path, "interrupts"), None);
+}
+
+#[test]
+fn a_slot_has_the_phandle_by_which_the_os_names_it() {
+    let flat = Flat::read(&machine::blob(QEMU9, nested));
+    let slots: Vec<_> =
+        flat.nodes.iter().filter(|(_, properties)| properties.contains_key("ibm,slot-pluggable")).collect();
+    assert_eq!(slots.len(), 6 + 2);
+    assert!(slots.iter().all(|(_, properties)| properties.contains_key("phandle")));
+}
+
+#[test]
+fn the_first_chip_s_lpc_bus_is_found_in_any_order() {
+    let reversed = Tree::from_blob(QEMU9_SMP8).unwrap().to_blob(Pir(0));
+    for qemu in [QEMU9_SMP8, &reversed] {
+        let flat = Flat::read(&machine::blob(qemu, nested));
+        assert_eq!(flat.interrupt_map("/lpcm-opb@6030000000000/lpc@0").len(), 2);
+        assert_eq!(flat.property("/lpcm-opb@6070000000000/lpc@0", "interrupt-map"), None);
+    }
+}
+
+#[test]
 fn functions_are_named_by_class_and_place() {
     let flat = Flat::read(&machine::blob(QEMU9, nested));
     for path in [
@@ -216,7 +244,10 @@ fn a_broken_blob_is_refused_wherever_it_is_cut() {
             "{length}"
         );
     }
-    let mut wrong = QEMU9.to_vec();
-    wrong[3] ^= 1;
-    assert!(Tree::from_blob(&wrong).is_err());
+    // The magic number, the version, the last version that it is compatible with.
+    for (at, value) in [(3, 0xec), (23, 15), (27, 18)] {
+        let mut wrong = QEMU9.to_vec();
+        wrong[at] = value;
+        assert!(Tree::from_blob(&wrong).is_err(), "byte {at}");
+    }
 }
