@@ -207,9 +207,8 @@ fn tce_kill_makes_changed_tces_count() {
     let machine = Machine::owned();
     machine.ram.write64(0x2000_0000 + 8, 0x5000_0000 | 3);
     assert_eq!(machine.map(10, 1, 0x2000_0000, 0x1000, 0x1_0000), SUCCESS);
-    for (round, args) in [[0, 0, PE, 0x1_0000, 0x1_0000, 1], [0, 1, PE, 0, 0, 0], [0, 2, 0, 0, 0, 0]]
-        .into_iter()
-        .enumerate()
+    for (round, args) in
+        [[0, 0, PE, 0x1_0000, 0x1_0000, 1], [0, 1, PE, 0, 0, 0], [0, 2, 0, 0, 0, 0]].into_iter().enumerate()
     {
         let page = 0x6000_0000 + 0x10_0000 * round as u64;
         machine.models[0].dma_write(RID, 0x1_0000, b"x").unwrap();
@@ -301,7 +300,11 @@ fn windows_and_options_survive_a_complete_reset() {
     complete_reset(&machine);
     assert_eq!(machine.tve(0, 10), 0x0000_0002_0000_0101);
     assert_eq!(machine.tve(0, 13), 0x0001_0000_1000_1080);
-    assert_eq!(machine.models[0].peek(0x810), 0x0012_0480_0000_0000, "B3: the mode is replayed with the windows");
+    assert_eq!(
+        machine.models[0].peek(0x810),
+        0x0012_0480_0000_0000,
+        "B3: the mode is replayed with the windows"
+    );
     machine.ram.write64(0x2000_0000, 0x5000_0000 | 3);
     machine.models[0].dma_write(RID, 0x10, b"z").unwrap();
     assert_eq!(machine.ram.read8(0x5000_0010), b'z');

@@ -6,6 +6,7 @@ use opalite::hw::lpc::Lpc;
 use opalite::hw::mmio::Mmio;
 use opalite::hw::thread::Thread;
 use opalite::hw::uart::{self, Uart};
+use opalite::interrupts::Controller;
 use opalite::mem::MemoryMap;
 use opalite::opal::dispatch;
 use opalite::services::{Parts, Services, events};
@@ -18,6 +19,10 @@ pub const RAM_END: u64 = 0x8000_0000;
 pub const FIRMWARE: u64 = 0x7f00_0000;
 /// Number of the PSI bridge's first interrupt.
 pub const PSI_BASE: u32 = 0xffff0;
+
+/// No interrupt controller: its calls are UNSUPPORTED.
+struct NoController;
+impl Controller for NoController {}
 
 /// A second hardware thread as firmware sees it.
 #[derive(Debug, Default)]
@@ -89,7 +94,13 @@ impl Machine {
         });
         services.hand_over();
         let memory = MemoryMap { ram: Vec::from([0..RAM_END]), firmware: FIRMWARE..RAM_END };
-        let firmware = Firmware { memory, ram: Box::leak(Box::new(ram.clone())), services };
+        let firmware = Firmware {
+            memory,
+            ram: Box::leak(Box::new(ram.clone())),
+            interrupts: &NoController,
+            phbs: Vec::new(),
+            services,
+        };
         Self { firmware, ram, lpc, threads }
     }
 
