@@ -67,6 +67,7 @@ const ALL: &[Row] = &[
     ("/ibm,opal/event", "#interrupt-cells", Cells(&[1])),
     ("/ibm,opal/event", "interrupt-controller", Flag),
     ("/ibm,opal/firmware", "version", Text(&["opalite-test"])),
+    ("/ibm,opal/firmware", "symbol-map", Numbers(&[0x3000_0000, 0])),
     ("/ibm,opal/firmware/exports", "dma_windows", Numbers(&[0x3100_0000, 0x1000])),
     ("/ibm,opal/rtc", "compatible", Text(&["ibm,opal-rtc"])),
     ("/ibm,opal/nvram", "compatible", Text(&["ibm,opal-nvram"])),

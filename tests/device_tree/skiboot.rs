@@ -108,7 +108,7 @@ const EVERYWHERE: &[Wanted] = &[
     (Theirs, "/ibm,opal", "ibm,opal-trace*", "skiboot's own trace buffers"),
     (Theirs, "/ibm,opal", "fast-reboot", "tells people about skiboot's own short-cut"),
     (Theirs, "/ibm,opal/diagnostics", "", "the daemon for processor diagnostics needs services that aren't offered"),
-    (Theirs, "/ibm,opal/firmware", "symbol-map", "skiboot's own symbol table"),
+    (Value, "/ibm,opal/firmware", "symbol-map", "ours is empty; Linux warns when it is missing"),
     (Theirs, "/ibm,opal/firmware/exports", "symbol_map", "skiboot's own symbol table"),
     (Theirs, "/ibm,opal/firmware/exports", "hdat_map", "there is no HDAT on QEMU"),
     (Theirs, "/ibm,opal/firmware/exports/traces", "", "skiboot's own trace buffers"),
