@@ -13,6 +13,7 @@ use crate::dt::{self, memory::Reserved, tree::Tree};
 use crate::firmware::{FIRMWARE, Firmware};
 use crate::heap::Heap;
 use crate::hw::lpc::{self, Lpc};
+use crate::hw::occ::Pstates;
 use crate::hw::psi::{Input, Psi};
 use crate::hw::uart::{self, Uart};
 use crate::hw::{ram::Ram, thread::Thread};
@@ -193,6 +194,10 @@ fn publish(machine_tree: &[u8], board: &Board, firmware: &Firmware, psi: Psi) ->
         ],
     );
     dt::chosen::publish(&mut tree);
+    dt::platform::hide_i2c(&mut tree);
+    if let Some(pstates) = Pstates::read(firmware.ram, board.homer) {
+        dt::power::publish_pstates(&mut tree, &pstates);
+    }
     let tima = Xive { tima: board.xive.tm, page: 64 << 10, chips: &[ChipId(0)] };
     let interrupts = dt::interrupts::publish_xive1(&mut tree, &tima);
     let psi = PsiNode {

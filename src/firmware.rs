@@ -3,8 +3,10 @@
 use crate::hw::ram::Ram;
 use crate::interrupts::Controller;
 use crate::mem::MemoryMap;
+use crate::phb::PhbSlot;
 use crate::services::Services;
 use crate::sync::Once;
+use alloc::vec::Vec;
 
 /// What the calls work on. Tests build their own.
 pub struct Firmware {
@@ -14,6 +16,8 @@ pub struct Firmware {
     pub ram: &'static dyn Ram,
     /// The interrupt controller.
     pub interrupts: &'static dyn Controller,
+    /// PCI host bridges, by OPAL id: [`crate::phb::slots`] makes it, [`crate::phb::find`] looks in it.
+    pub phbs: Vec<PhbSlot>,
     /// Console, clock, power and the like.
     pub services: Services,
 }

@@ -97,3 +97,14 @@ fn reserve_uarts(tree: &mut Tree, bus: NodeId) {
         tree.at(uart).set_string("status", "reserved");
     }
 }
+
+/// Hides the I2C buses: firmware doesn't serve OPAL's I2C calls, and Linux complains about each bus without a number.
+pub fn hide_i2c(tree: &mut Tree) {
+    let chips = tree.select("/", |node| node.name().starts_with("xscom@"));
+    let masters = chips.into_iter().flat_map(|chip| tree.get(chip).children());
+    let buses = masters.filter(|node| node.name().starts_with("i2cm@")).flat_map(|master| master.children());
+    let buses: alloc::vec::Vec<_> = buses.map(|bus| bus.id()).collect();
+    for bus in buses {
+        tree.at(bus).set_string("status", "disabled");
+    }
+}

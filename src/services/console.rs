@@ -160,6 +160,7 @@ impl Console {
     pub fn read(&self, ram: &dyn Ram, into: OsBuffer, events: &Events) -> Result<u64> {
         let uart = self.uart()?;
         let mut state = patient(&self.state, PATIENCE).ok_or(Error::Busy)?;
+        state.receive(uart);
         let mut given = 0;
         while given < into.length {
             let Some(byte) = state.input.pop_front() else { break };

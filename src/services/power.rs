@@ -93,6 +93,8 @@ impl Power {
                 Ok(answer) => take_event(&answer, messages, events),
                 Err(error) => log::warn!("BMC: event lost: {error:?}"),
             }
+            // The answer raised the interrupt, as the event did. Withdrawn before the next look no event is lost.
+            bt.acknowledge();
         }
     }
 

@@ -6,6 +6,7 @@ pub mod cpus;
 pub mod events;
 pub mod interrupts;
 pub mod nvram;
+pub mod pci;
 pub mod power;
 pub mod system;
 pub mod time;
