@@ -166,8 +166,10 @@ impl<I: Mmio, R: Ram> Sources for Xive1<I, R> {
             return Err(Error::Resource("interrupt sources"));
         }
         state.devices = first;
+        let mut eas = state.idle_eas(first);
         for index in first..first + count {
-            state.engine.put_eas(index, state.idle_eas(index));
+            eas.set_data(state.vps.isn(index).0 & structures::DATA_LIMIT);
+            state.engine.put_eas(index, eas);
         }
         Ok(state.vps.isn(first))
     }
