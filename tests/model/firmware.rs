@@ -6,11 +6,7 @@ use opalite::hw::lpc::Lpc;
 use opalite::hw::mmio::Mmio;
 use opalite::hw::thread::Thread;
 use opalite::hw::uart::{self, Uart};
-<<<<<<< HEAD
 use opalite::interrupts::NoXive;
-=======
-use opalite::interrupts::Controller;
->>>>>>> phb
 use opalite::mem::MemoryMap;
 use opalite::opal::dispatch;
 use opalite::services::{Parts, Services, events};
@@ -23,10 +19,6 @@ pub const RAM_END: u64 = 0x8000_0000;
 pub const FIRMWARE: u64 = 0x7f00_0000;
 /// Number of the PSI bridge's first interrupt.
 pub const PSI_BASE: u32 = 0xffff0;
-
-/// No interrupt controller: its calls are UNSUPPORTED.
-struct NoController;
-impl Controller for NoController {}
 
 /// A second hardware thread as firmware sees it.
 #[derive(Debug, Default)]
@@ -102,11 +94,7 @@ impl Machine {
         let firmware = Firmware {
             memory,
             ram: Box::leak(Box::new(ram.clone())),
-<<<<<<< HEAD
             interrupts: &NoXive,
-=======
-            interrupts: &NoController,
->>>>>>> phb
             phbs: Vec::new(),
             services,
         };
