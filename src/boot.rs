@@ -142,7 +142,7 @@ fn ram_ranges<'a>(fdt: &'a Fdt<'a>) -> impl Iterator<Item = core::ops::Range<u64
 
 fn memory_map(fdt: &Fdt<'_>, home: u64) -> MemoryMap {
     let mut ram: Vec<_> = ram_ranges(fdt).collect();
-    ram.sort_by_key(|range| range.start);
+    ram.sort_unstable_by_key(|range| range.start);
     // Neighbours of several chips are one range: a buffer may cross from one to the next.
     ram.dedup_by(|next, previous| {
         let adjacent = previous.end == next.start;

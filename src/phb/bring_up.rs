@@ -107,7 +107,7 @@ pub fn stacks(tree: &fdt::Fdt<'_>) -> Vec<StackNode> {
             }
         }
     }
-    found.sort_by_key(StackNode::opal_id);
+    found.sort_unstable_by_key(StackNode::opal_id);
     found
 }
 

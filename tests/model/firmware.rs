@@ -6,7 +6,7 @@ use opalite::hw::lpc::Lpc;
 use opalite::hw::mmio::Mmio;
 use opalite::hw::thread::Thread;
 use opalite::hw::uart::{self, Uart};
-use opalite::interrupts::Controller;
+use opalite::interrupts::NoXive;
 use opalite::mem::MemoryMap;
 use opalite::opal::dispatch;
 use opalite::services::{Parts, Services, events};
@@ -19,10 +19,6 @@ pub const RAM_END: u64 = 0x8000_0000;
 pub const FIRMWARE: u64 = 0x7f00_0000;
 /// Number of the PSI bridge's first interrupt.
 pub const PSI_BASE: u32 = 0xffff0;
-
-/// No interrupt controller: its calls are UNSUPPORTED.
-struct NoController;
-impl Controller for NoController {}
 
 /// A second hardware thread as firmware sees it.
 #[derive(Debug, Default)]
@@ -51,7 +47,8 @@ impl Thread for ModelThread {
     }
 }
 
-/// A machine with 2 GiB, one chip, an LPC bus and threads 0 (boots), 1, 2 and 4 (wait in firmware).
+/// A machine with 2 GiB, one chip, an LPC bus and threads 0 (boots), 1, 2 and 4 (wait in firmware). A test that needs
+/// an interrupt controller or bridges puts them into `firmware`.
 pub struct Machine {
     pub firmware: Firmware,
     pub ram: ModelRam,
@@ -97,7 +94,7 @@ impl Machine {
         let firmware = Firmware {
             memory,
             ram: Box::leak(Box::new(ram.clone())),
-            interrupts: &NoController,
+            interrupts: &NoXive,
             phbs: Vec::new(),
             services,
         };
