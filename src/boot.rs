@@ -1,116 +1,254 @@
 //! The whole start-up order, and the only place that knows it.
+//!
+//! Each step takes what the earlier ones found; nothing later reaches back. A failure here is a panic with a
+//! sentence for the person at the console.
 #![allow(unsafe_code)]
 
+use crate::arch::{self, CpuArea, PhysicalRam, Registers};
+use crate::board::{self, Board};
+use crate::dt::interrupts::Xive;
+use crate::dt::opal::{OpalNode, OwnInterrupt};
+use crate::dt::platform::{LpcRoute, PsiNode};
+use crate::dt::{self, memory::Reserved, tree::Tree};
 use crate::firmware::{FIRMWARE, Firmware};
 use crate::heap::Heap;
-use crate::hw::mmio::Mmio;
-use crate::mem::{self, MemoryMap, Region};
-use crate::{arch, dt, log as firmware_log};
+use crate::hw::lpc::{self, Lpc};
+use crate::hw::occ::Pstates;
+use crate::hw::psi::{Input, Psi};
+use crate::hw::uart::{self, Uart};
+use crate::hw::{ram::Ram, thread::Thread};
+use crate::interrupts::xive1::{self, Setup, Tables, Xive1};
+use crate::log::Sink;
+use crate::mem::{MemoryMap, Region};
+use crate::payload;
+use crate::services::{Parts, Services, events};
+use crate::units::{ChipId, Pir};
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::vec::Vec;
+use fdt::Fdt;
 
-/// Heap for the tree and the lists of devices.
-const HEAP_SIZE: u64 = 2 << 20;
-
-struct Uart(arch::Registers);
-impl crate::log::Sink for Uart {
-    fn show(&self, bytes: &[u8]) {
-        for &b in bytes {
-            if b == b'\n' {
-                self.0.write8(0xd001_03f8, b'\r');
-            }
-            self.0.write8(0xd001_03f8, b);
-        }
-    }
-}
+/// For the tree and the lists of devices.
+const HEAP: u64 = 2 << 20;
+/// Stack of a thread for calls, and for calls that interrupt a call.
+const STACK: u64 = 32 << 10;
+const SECOND_STACK: u64 = 16 << 10;
+/// Where QEMU puts its `-kernel` file, and how large that may be (`reference/platform-qemu-powernv.md` §1.1).
+const KERNEL: u64 = 0x2000_0000;
+const KERNEL_MAX: usize = 128 << 20;
+/// Window of the PSI host bridge.
+const PSI_SIZE: u64 = 4 << 30;
+/// How often the OS looks for events that nothing announced.
+const HEARTBEAT_MS: u32 = 2000;
+/// How long waiting threads may take to come from low memory, in microseconds.
+const GATHER: u64 = 1_000_000;
 
 /// Boots the machine and never returns.
 ///
 /// # Safety
 /// `tree` is the device tree that the machine passed; `home` is where this image runs.
 pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
+    crate::log::init();
     arch::report_exceptions_here();
-    firmware_log::init();
+    arch::prepare_cpu();
+
     // SAFETY: the caller's promise.
-    let fdt = unsafe { fdt::Fdt::from_ptr(tree) }.expect("the machine passed no device tree");
-    let ram: Vec<_>;
-    // SAFETY: everything above the image belongs to nobody yet.
-    let physical = unsafe { arch::PhysicalRam::new() };
-    let top = fdt
-        .all_nodes()
-        .filter(|n| n.property("device_type").is_some_and(|p| p.value == b"memory\0"))
-        .flat_map(dt::read::memory_ranges)
-        .map(|r| r.end)
-        .max()
-        .unwrap_or(0);
-    let mut region = Region::new(arch::image_end()..top);
-    let heap_at = region.allocate(&physical, HEAP_SIZE, 4096);
-    unsafe { heap.give(heap_at, HEAP_SIZE as usize) };
-    ram = fdt
-        .all_nodes()
-        .filter(|n| n.property("device_type").is_some_and(|p| p.value == b"memory\0"))
-        .flat_map(dt::read::memory_ranges)
-        .collect();
-    let uart = unsafe { arch::Registers::new(0x6_0300_0000_0000) };
-    let uart: &'static Uart = Box::leak(Box::new(Uart(uart)));
-    firmware_log::set_sink(Some(uart));
-    log::info!("Opalite {} at {home:#x}, RAM to {top:#x}", env!("CARGO_PKG_VERSION"));
-    let fw = Firmware {
-        memory: MemoryMap { ram, firmware: home..top },
-        ram: Box::leak(Box::new(physical)),
-        sink: uart,
-    };
-    FIRMWARE.call_once(|| fw);
-    let _ = mem::BYPASS_GRAIN;
-    arch::prepare_boot_cpu();
-    let area = arch::CpuArea::leak(
-        0,
-        region.allocate(&physical, 32768, 4096) + 32768,
-        region.allocate(&physical, 16384, 4096) + 16384,
-    );
-    arch::publish_areas(alloc::vec![area]);
-    // thin tree
-    use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
-    let dt_fdt = dtoolkit::fdt::Fdt::new(unsafe { core::slice::from_raw_parts(tree, fdt.total_size()) })
-        .expect("tree");
-    let mut t = DeviceTree::from_fdt(&dt_fdt);
-    fn p64(n: &str, v: u64) -> DeviceTreeProperty {
-        DeviceTreeProperty::new(n, v).unwrap()
-    }
-    {
-        let o = t.find_node_mut("/ibm,opal").unwrap();
-        o.add_property(DeviceTreeProperty::new("compatible", "ibm,opal-v3").unwrap());
-        o.add_property(p64("opal-base-address", home));
-        o.add_property(p64("opal-entry-address", arch::opal_entry_address()));
-        o.add_property(p64("opal-runtime-size", arch::image_end() - home));
-        o.add_property(DeviceTreeProperty::new("opal-msg-async-num", 16u32).unwrap());
-        o.add_property(DeviceTreeProperty::new("#address-cells", 0u32).unwrap());
-        o.add_property(DeviceTreeProperty::new("#size-cells", 0u32).unwrap());
-        let mut c = DeviceTreeNode::new("consoles").unwrap();
-        c.add_property(DeviceTreeProperty::new("#address-cells", 1u32).unwrap());
-        c.add_property(DeviceTreeProperty::new("#size-cells", 0u32).unwrap());
-        let mut s = DeviceTreeNode::new("serial@0").unwrap();
-        s.add_property(DeviceTreeProperty::new("compatible", "ibm,opal-console-raw").unwrap());
-        s.add_property(DeviceTreeProperty::new("reg", 0u32).unwrap());
-        s.add_property(DeviceTreeProperty::new("device_type", "serial").unwrap());
-        c.add_child(s);
-        o.add_child(c);
-    }
-    t.memory_reservations.push(dtoolkit::memreserve::MemoryReservation::new(home, top - home));
-    let blob = t.to_dtb();
-    let at = region.allocate(&physical, blob.len() as u64, 8);
-    use crate::hw::ram::Ram;
-    physical.write_bytes(at, &blob);
-    let file =
-        unsafe { core::slice::from_raw_parts(core::ptr::with_exposed_provenance(0x2000_0000), 128 << 20) };
-    let kernel = crate::payload::parse(file).expect("no kernel at 0x20000000");
-    let entry = 0x2000_0000 + kernel.offset + kernel.entry;
+    let fdt = unsafe { Fdt::from_ptr(tree) }.expect("the machine passed no device tree");
+    // SAFETY: the header, which `Fdt` checked, says how long it is; it stays until the kernel starts.
+    let machine_tree = unsafe { core::slice::from_raw_parts(tree, fdt.total_size()) };
+    // SAFETY: `boot` hands out memory above the image through `Region` only.
+    let ram: &'static PhysicalRam = const { unsafe { &PhysicalRam::new() } };
+    let mut region = set_up_memory(&fdt, heap);
+    let memory = memory_map(&fdt, home);
+    let board = board::detect(&fdt).expect("this is none of the machines that this image knows");
+
+    let lpc = Lpc::new(leak_window(board.lpc));
+    let uart = Uart::probe(lpc, uart::COM1).map(|uart| &*Box::leak(Box::new(uart)));
+    crate::log::set_sink(uart.map(|uart| uart as &dyn Sink));
+    log::info!("Opalite {} on {} at {home:#x}", env!("CARGO_PKG_VERSION"), board.compatible);
+    lpc.init_interrupts();
+    let threads = gather_threads(&fdt, &mut region, ram);
+    let xscom = leak_window(board.xscom);
+    let mut xive = start_xive(board, xscom, &threads, &mut region, ram);
+    let psi_pages = Box::new(leak_window(board.psi_esb));
+    let psi = Psi::connect(leak_window(board.psi), board.psi_esb, psi_pages, &mut xive)
+        .expect("no interrupt numbers for the PSI bridge");
+    let sources: Vec<_> = events::psi_sources(psi.isn(Input::Psi)).collect();
+    let boot_thread = Some(arch::pir());
+    let services = Services::new(Parts { lpc: Some(lpc), uart, sources, threads, boot_thread });
+
+    let firmware =
+        FIRMWARE.call_once(|| Firmware { memory, ram, interrupts: Box::leak(Box::new(xive)), services });
+
+    let blob = publish(machine_tree, board, firmware, psi);
+    let tree = region.allocate(ram, blob.len() as u64, 8);
+    ram.write_bytes(tree, &blob);
+    let entry = find_kernel();
     log::info!(
-        "tree {at:#x} {} bytes; heap {}; kernel {kernel:x?}, entry {entry:#x}",
+        "tree of {} bytes at {tree:#x}, {} KiB of heap used, {} KiB of the region free; kernel at {entry:#x}",
         blob.len(),
-        heap.used()
+        heap.used() >> 10,
+        region.free() >> 10
     );
-    firmware_log::set_sink(None);
+    crate::log::set_sink(None);
+    firmware.services.hand_over();
     heap.freeze();
-    unsafe { arch::enter_kernel(entry, at, home, arch::opal_entry_address(), top) }
+    // SAFETY: `find_kernel` checked that a kernel is there; all that firmware needs is in its region.
+    unsafe { arch::enter_kernel(entry, tree, home, arch::opal_entry_address(), firmware.memory.top()) }
+}
+
+/// A window of device registers that lives for ever.
+fn leak_window(base: u64) -> &'static Registers {
+    // SAFETY: `base` comes from the board's description, which names devices only.
+    Box::leak(Box::new(unsafe { Registers::new(base) }))
+}
+
+/// The region after the image, with the heap as its first piece.
+fn set_up_memory(fdt: &Fdt<'_>, heap: &Heap) -> Region {
+    let top = ram_ranges(fdt).map(|range| range.end).max().unwrap_or(0);
+    let mut region = Region::new(arch::image_end()..top);
+    let start = region.allocate_unset(HEAP, 4096);
+    // SAFETY: nobody else got this memory.
+    unsafe { heap.give(start, HEAP as usize) };
+    region
+}
+
+fn ram_ranges<'a>(fdt: &'a Fdt<'a>) -> impl Iterator<Item = core::ops::Range<u64>> + 'a {
+    let is_memory = |node: &fdt::node::FdtNode<'_, '_>| {
+        node.property("device_type").is_some_and(|p| p.value == b"memory\0")
+    };
+    fdt.all_nodes().filter(is_memory).flat_map(dt::read::memory_ranges)
+}
+
+fn memory_map(fdt: &Fdt<'_>, home: u64) -> MemoryMap {
+    let mut ram: Vec<_> = ram_ranges(fdt).collect();
+    ram.sort_by_key(|range| range.start);
+    // Neighbours of several chips are one range: a buffer may cross from one to the next.
+    ram.dedup_by(|next, previous| {
+        let adjacent = previous.end == next.start;
+        if adjacent {
+            previous.end = next.end;
+        }
+        adjacent
+    });
+    let top = ram.last().map_or(home, |range| range.end);
+    MemoryMap { ram, firmware: home..top }
+}
+
+/// Gives each thread of the machine its area and calls those that wait in low memory here.
+fn gather_threads(fdt: &Fdt<'_>, region: &mut Region, ram: &PhysicalRam) -> Vec<(Pir, &'static dyn Thread)> {
+    let servers = fdt.all_nodes().filter_map(|node| node.property("ibm,ppc-interrupt-server#s"));
+    let areas: Vec<&'static CpuArea> = servers
+        .flat_map(|servers| dt::read::cells(servers.value))
+        .map(|pir| {
+            let stack = region.allocate(ram, STACK, 4096) + STACK;
+            let second = region.allocate(ram, SECOND_STACK, 4096) + SECOND_STACK;
+            CpuArea::leak(pir, stack, second)
+        })
+        .collect();
+    arch::publish_areas(areas.clone());
+    arch::release_secondaries();
+    let this = arch::pir();
+    let here = |area: &&CpuArea| area.pir == this.0 || area.waiting();
+    if !crate::sync::wait_until(GATHER, || areas.iter().all(|area| here(&area))) {
+        log::warn!("{} hardware threads didn't come", areas.iter().filter(|area| !here(area)).count());
+    }
+    areas.into_iter().map(|area| (Pir(area.pir), area as &'static dyn Thread)).collect()
+}
+
+/// Sets the first chip's interrupt controller up.
+fn start_xive(
+    board: &Board,
+    xscom: &'static Registers,
+    threads: &[(Pir, &'static dyn Thread)],
+    region: &mut Region,
+    ram: &'static PhysicalRam,
+) -> Xive1<&'static Registers, &'static PhysicalRam> {
+    let pirs: Vec<Pir> = threads.iter().map(|&(pir, _)| pir).collect();
+    for &pir in &pirs {
+        xive1::core_tima_bar(xscom, pir, board.xive.tm);
+    }
+    let setup = Setup {
+        chip: ChipId(0),
+        threads: &pirs,
+        addresses: board.xive,
+        xscom,
+        ic: leak_window(board.xive.ic),
+        vc: leak_window(board.xive.vc),
+        ram,
+        tables: Tables::allocate(region, ram),
+    };
+    Xive1::new(setup).unwrap_or_else(|error| panic!("the interrupt controller doesn't start: {error:?}"))
+}
+
+/// Makes the OS's tree from the machine's.
+fn publish(machine_tree: &[u8], board: &Board, firmware: &Firmware, psi: Psi) -> Vec<u8> {
+    let mut tree = Tree::from_blob(machine_tree).expect("the machine's tree is damaged");
+    dt::cpus::publish(&mut tree, board.generation);
+    dt::memory::publish(
+        &mut tree,
+        &[
+            Reserved::firmware(firmware.memory.firmware.clone()),
+            Reserved::homer(board.homer, ChipId(0)),
+            Reserved::occ_common(board.occ_common),
+        ],
+    );
+    dt::chosen::publish(&mut tree);
+    dt::platform::hide_i2c(&mut tree);
+    if let Some(pstates) = Pstates::read(firmware.ram, board.homer) {
+        dt::power::publish_pstates(&mut tree, &pstates);
+    }
+    let tima = Xive { tima: board.xive.tm, page: 64 << 10, chips: &[ChipId(0)] };
+    let interrupts = dt::interrupts::publish_xive1(&mut tree, &tima);
+    let psi = PsiNode {
+        chip: ChipId(0),
+        base: board.psi,
+        size: PSI_SIZE,
+        first: psi.isn(Input::Psi),
+        sources: crate::hw::psi::INPUTS,
+        parent: interrupts,
+        compatible: "ibm,power9-psi",
+    };
+    let psi = dt::platform::publish_psi(&mut tree, &psi);
+    let routes =
+        [LpcRoute { irq: 4, source: lpc::psi_input::UART }, LpcRoute { irq: 10, source: lpc::psi_input::BT }];
+    dt::platform::publish_lpc(&mut tree, psi, &routes);
+    let own: Vec<_> = firmware
+        .services
+        .events
+        .owned()
+        .map(|source| OwnInterrupt { source, name: format!("psi#0:{}", source.0 & 0xf).into() })
+        .collect();
+    dt::opal::publish(
+        &mut tree,
+        &OpalNode {
+            generation: board.generation,
+            base: arch::image_start(),
+            entry: arch::opal_entry_address(),
+            runtime_size: firmware.memory.firmware.end - firmware.memory.firmware.start,
+            memcons: crate::log::memory_console(),
+            heartbeat_ms: HEARTBEAT_MS,
+            interrupts: &own,
+            interrupt_parent: interrupts,
+            nvram: Some(crate::services::nvram::SIZE as u32),
+            version: concat!("opalite-", env!("CARGO_PKG_VERSION")),
+            exports: &[],
+        },
+    );
+    tree.to_blob(arch::pir())
+}
+
+/// Finds the kernel that the machine put into memory; returns its entry point.
+fn find_kernel() -> u64 {
+    // SAFETY: RAM, at least 1 GiB of it, in which nothing of firmware's lies; `parse` only reads.
+    let file = unsafe {
+        core::slice::from_raw_parts(core::ptr::with_exposed_provenance(KERNEL as usize), KERNEL_MAX)
+    };
+    let kernel = match payload::parse(file) {
+        Ok(kernel) => kernel,
+        Err(error) => panic!("no kernel to boot at {KERNEL:#x} (QEMU's -kernel): {error:?}"),
+    };
+    let start = KERNEL + kernel.offset;
+    assert!(start.is_multiple_of(payload::KERNEL_ALIGN), "the kernel's segment isn't aligned in its file");
+    start + kernel.entry
 }

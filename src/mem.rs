@@ -98,6 +98,11 @@ impl<T: OsNumber> OsPointer<T> {
         Ok(Self { address, what: PhantomData })
     }
 
+    /// Real address.
+    pub const fn address(self) -> u64 {
+        self.address
+    }
+
     /// Loads what it points to.
     pub fn read(self, ram: &dyn Ram) -> T {
         T::load(ram, self.address)
@@ -151,10 +156,19 @@ impl Region {
     /// When the region is full: its size was computed from what the machine has, so that is a firmware error that
     /// shows at boot.
     pub fn allocate(&mut self, ram: &dyn Ram, length: u64, align: u64) -> u64 {
+        let start = self.allocate_unset(length, align);
+        ram.zero(start, length.next_multiple_of(8));
+        start
+    }
+
+    /// The same, but what the bytes hold is left to chance.
+    ///
+    /// # Panics
+    /// When the region is full.
+    pub fn allocate_unset(&mut self, length: u64, align: u64) -> u64 {
         let start = self.next.next_multiple_of(align);
         let end = start + length.next_multiple_of(8);
         assert!(end <= self.end, "firmware's memory region is too small for {length:#x} more bytes");
-        ram.zero(start, end - start);
         self.next = end;
         start
     }

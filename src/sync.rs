@@ -18,7 +18,7 @@ impl RelaxStrategy for LowPriority {
 pub type Lock<T> = spin::mutex::SpinMutex<T, LowPriority>;
 
 /// What a locked [`Lock`] gives.
-pub type Guard<'a, T> = spin::mutex::SpinMutexGuard<'a, T>;
+pub type Guard<'a, T> = spin::mutex::SpinMutexGuard<'a, T, LowPriority>;
 
 /// Polls `done` until it says so or `microseconds` of timebase have passed; tells whether it did.
 pub fn wait_until(microseconds: u64, mut done: impl FnMut() -> bool) -> bool {

@@ -3,10 +3,11 @@
 
 mod qemu;
 
+use crate::interrupts::xive1;
 use fdt::Fdt;
 
 /// Processor generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Generation {
     /// POWER8: PHB3, XICS.
     Power8,
@@ -33,14 +34,8 @@ pub struct Board {
     pub psi: u64,
     /// PSI host bridge: ESB pages of its sources.
     pub psi_esb: u64,
-    /// XIVE: interrupt controller registers.
-    pub xive_ic: u64,
-    /// XIVE: thread interrupt management area.
-    pub xive_tm: u64,
-    /// XIVE: presentation controller window.
-    pub xive_pc: u64,
-    /// XIVE: virtualization controller window, with the ESB pages.
-    pub xive_vc: u64,
+    /// XIVE: its regions.
+    pub xive: xive1::Addresses,
     /// Bridges: 64-bit MMIO windows of PHBs 0–2 and of 3–5, 256 GiB each bridge.
     pub phb_mmio64: [u64; 2],
     /// Bridges: 32-bit MMIO windows, 2 GiB each.

@@ -12,34 +12,11 @@ mod features;
 pub mod interrupts;
 pub mod memory;
 pub mod opal;
+pub mod pci;
+mod pci_class;
 pub mod platform;
+pub mod power;
 pub mod read;
 pub mod tree;
 
-use tree::Tree;
-
-/// Generation of the processor: what the tables of this folder differ by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Generation {
-    /// POWER8.
-    Power8,
-    /// POWER9.
-    Power9,
-    /// POWER10.
-    Power10,
-}
-
-impl Generation {
-    /// The generation that the node of a chip's XSCOM bus names.
-    pub fn of(tree: &Tree) -> Option<Self> {
-        tree.node("/")?.children().find_map(|node| {
-            [Self::Power8, Self::Power9, Self::Power10].into_iter().find(|generation| {
-                node.is_compatible(match generation {
-                    Self::Power8 => "ibm,power8-xscom",
-                    Self::Power9 => "ibm,power9-xscom",
-                    Self::Power10 => "ibm,power10-xscom",
-                })
-            })
-        })
-    }
-}
+pub use crate::board::Generation;

@@ -1,7 +1,7 @@
 //! From a token and eight registers to a return code.
 
 use super::args::Args;
-use super::table;
+use super::table::{self, QUIESCE};
 use crate::error::Error;
 use crate::firmware::{FIRMWARE, Firmware};
 
@@ -23,6 +23,13 @@ pub fn call(firmware: &Firmware, token: u64, args: &[u64; 8], nested: bool) -> i
     };
     if nested && !call.nested {
         return Error::Internal("nested call").code();
+    }
+    if firmware.services.quiesce.is_on()
+        && !nested
+        && token != QUIESCE as u64
+        && let Err(error) = firmware.services.quiesce.admit(crate::arch::pir())
+    {
+        return error.code();
     }
     match (call.handler)(firmware, &Args(args)) {
         Ok(value) => value,

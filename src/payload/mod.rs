@@ -2,4 +2,4 @@
 
 pub mod elf;
 
-pub use elf::{Image, parse};
+pub use elf::{Image, KERNEL_ALIGN, parse};

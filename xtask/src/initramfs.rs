@@ -11,10 +11,11 @@ use std::{
 pub const MODULES: &[&str] = &[
     "nvme",
     "e1000e",
-    "e1000",
     "igb",
     "8139cp",
     "xhci-pci",
+    "ehci-pci",
+    "ohci-pci",
     "usb-storage",
     "sd_mod",
     "ahci",

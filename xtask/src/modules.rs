@@ -82,7 +82,7 @@ fn module_name(path: &Path) -> Option<String> {
 
 fn read(file: &Path) -> Result<Vec<u8>> {
     let bytes = fs::read(file)?;
-    if !file.extension().is_some_and(|extension| extension == "xz") {
+    if file.extension().is_none_or(|extension| extension != "xz") {
         return Ok(bytes);
     }
     let mut content = Vec::new();

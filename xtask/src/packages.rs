@@ -203,9 +203,8 @@ fn parse_simulation(text: &str) -> Vec<String> {
 
 fn summary(names: &[String]) -> String {
     match names {
-        [few @ ..] if few.len() <= 3 => few.join(" "),
-        [first, rest @ ..] => format!("{first} and {} more", rest.len()),
-        [] => String::new(),
+        [first, rest @ ..] if rest.len() > 2 => format!("{first} and {} more", rest.len()),
+        few => few.join(" "),
     }
 }
 

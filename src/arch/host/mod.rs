@@ -1,5 +1,9 @@
 //! The names of `arch/power`, harmless, so that host tests link the same library.
 
+mod modes;
+
+pub use modes::*;
+
 use core::sync::atomic::{AtomicU64, Ordering};
 
 static TIMEBASE: AtomicU64 = AtomicU64::new(0);

@@ -64,7 +64,7 @@ pub fn relax() {
 }
 
 /// State that the kernel inherits and doesn't set itself (`reference/linux-opal-contract.md` §1.3).
-pub fn prepare_boot_cpu() {
+pub fn prepare_cpu() {
     /// Default prefetch depth, and nothing else.
     const LPCR: u64 = 0x0040_0000_0000_0000;
     /// Bit 8: radix translation.

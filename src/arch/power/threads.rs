@@ -1,6 +1,7 @@
 //! What belongs to one hardware thread, and the life of a thread that waits in firmware.
 
 use crate::arch::relax;
+use crate::hw::ram::Ram;
 use alloc::{boxed::Box, vec::Vec};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -13,8 +14,8 @@ pub struct CpuArea {
     pub stack: u64,
     /// Top of the stack for a call made while another one is interrupted on this thread.
     pub stack2: u64,
-    /// Calls in progress: 0, 1 or 2. Written by `opal_entry.S` only.
-    pub depth: u32,
+    /// Calls in progress: 0, 1 or 2. Written by `opal_entry.S`, and by a thread that leaves the OS for good.
+    pub depth: AtomicU32,
     /// The thread's number.
     pub pir: u32,
     /// Non-zero: where the waiting thread shall start.
@@ -32,7 +33,7 @@ impl CpuArea {
         Box::leak(Box::new(Self {
             stack,
             stack2,
-            depth: 0,
+            depth: AtomicU32::new(0),
             pir,
             start: AtomicU64::new(0),
             waiting: AtomicU32::new(0),
@@ -50,6 +51,18 @@ pub fn publish_areas(areas: Vec<&'static CpuArea>) {
     CPU_AREAS.store(Vec::leak(table).as_mut_ptr(), Ordering::Release);
 }
 
+/// Offset of `secondary_home` in `entry.S`.
+const SECONDARY_HOME: u64 = 0x18;
+
+/// Sends the threads that wait in the image's first place to this one. They must have left it before a kernel is
+/// copied to address 0.
+pub fn release_secondaries() {
+    // SAFETY: the low copy of the image is ours until the kernel starts.
+    let ram = unsafe { super::PhysicalRam::new() };
+    ram.write64(SECONDARY_HOME, super::image_start());
+    ram.sync();
+}
+
 /// A secondary thread's life in firmware: wait for a start address. Returns (address, PIR) in r3 and r4.
 pub(super) extern "C" fn secondary_main(area: *const CpuArea) -> StartAt {
     // SAFETY: `boot` made the area before it released the thread, and never frees it.
@@ -59,6 +72,8 @@ pub(super) extern "C" fn secondary_main(area: *const CpuArea) -> StartAt {
         let address = area.start.load(Ordering::Acquire);
         if address != 0 {
             area.start.store(0, Ordering::Relaxed);
+            super::cpu::prepare_cpu();
+            super::modes::apply();
             area.waiting.store(0, Ordering::Release);
             return StartAt { address, pir: u64::from(area.pir) };
         }
@@ -69,6 +84,6 @@ pub(super) extern "C" fn secondary_main(area: *const CpuArea) -> StartAt {
 /// Where a thread goes next.
 #[repr(C)]
 pub struct StartAt {
-    address: u64,
-    pir: u64,
+    pub(super) address: u64,
+    pub(super) pir: u64,
 }

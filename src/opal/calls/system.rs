@@ -1,6 +1,6 @@
-//! Calls about firmware itself: 0, 10, 80.
+//! Calls about firmware itself: 0, 80, 127.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::opal::args::Args;
 use crate::opal::table::{self, SUCCESS};
@@ -10,15 +10,12 @@ pub fn test(_: &Firmware, _: &Args<'_>) -> Result<i64> {
     Ok(SUCCESS)
 }
 
-/// 10 POLL_EVENTS(events*).
-pub fn poll_events(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    if let Some(events) = args.optional::<u64, 0>(fw)? {
-        events.write(fw.ram, 0);
-    }
-    Ok(SUCCESS)
-}
-
 /// 80 CHECK_TOKEN(token): 1 when that call is served.
 pub fn check_token(_: &Firmware, args: &Args<'_>) -> Result<i64> {
     Ok(i64::from(table::find(args.u64::<0>()).is_some()))
+}
+
+/// 127 NMMU_SET_PTCR(chip, ptcr): no machine here has a nest MMU. The OS asks without looking first.
+pub fn nmmu_set_ptcr(_: &Firmware, _: &Args<'_>) -> Result<i64> {
+    Err(Error::Unsupported("nest MMU"))
 }

@@ -1,6 +1,7 @@
 //! The cases. Each gives one line; a failed one says what it saw.
 
 mod calls;
+mod hostile;
 mod windows;
 
 use crate::edu::Edu;
@@ -83,5 +84,19 @@ pub fn run(tree: &Fdt<'_>) {
     );
     windows::run(&mut bench);
     calls::run(&mut bench);
+    if let Some(count) = number(tree, "hostile=") {
+        hostile::run(&mut bench, count);
+        // The second stage: all of it once more.
+        bench.first = Edu::open(first);
+        bench.second = Edu::open(second);
+        windows::run(&mut bench);
+        calls::run(&mut bench);
+    }
     println!("payload: {} passed, {} failed", bench.passed, bench.failed);
+}
+
+/// A number from the command line.
+fn number(tree: &Fdt<'_>, name: &str) -> Option<u64> {
+    let line = tree.find_node("/chosen")?.property("bootargs")?.as_str()?;
+    line.split(' ').find_map(|word| word.strip_prefix(name))?.parse().ok()
 }

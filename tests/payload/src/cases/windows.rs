@@ -298,7 +298,7 @@ fn leave(edu: &Edu) -> Outcome {
 }
 
 /// Starts a reset and polls until it is done.
-fn reset(edu: &Edu, scope: u64) -> Outcome {
+pub fn reset(edu: &Edu, scope: u64) -> Outcome {
     let id = edu.device.phb.id;
     let mut status_now = opal::call(opal::PCI_RESET, &[id, scope, 1]);
     let mut rounds = 0;

@@ -1,0 +1,86 @@
+//! Modes of the processor that the OS chooses through OPAL, and a thread's way back into firmware.
+
+use super::cpu::{hid0, hmer, pvr, set_hid0, set_hmer};
+use super::threads::{CPU_AREAS, CpuArea, secondary_main};
+use crate::hw::thread::Thread;
+use core::arch::asm;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// What the OS last asked for: threads that start later begin with it.
+static LITTLE_ENDIAN: AtomicBool = AtomicBool::new(false);
+static RADIX: AtomicBool = AtomicBool::new(true);
+
+const POWER9: u32 = 0x4e;
+const POWER10: u32 = 0x80;
+
+const fn ibm(bit: u32) -> u64 {
+    1 << (63 - bit)
+}
+
+/// Chooses the byte order in which this thread's core takes interrupts, and that of threads that start later.
+pub fn set_little_endian_interrupts(little: bool) {
+    LITTLE_ENDIAN.store(little, Ordering::Relaxed);
+    apply();
+}
+
+/// Chooses radix or hash translation. `false` when this processor can't.
+pub fn set_radix(radix: bool) -> bool {
+    if radix && pvr() >> 16 < POWER9 {
+        return false;
+    }
+    RADIX.store(radix, Ordering::Relaxed);
+    apply();
+    true
+}
+
+/// Brings this thread's HID0 to what the OS wants.
+pub(super) fn apply() {
+    let (hile, radix) = match pvr() >> 16 {
+        POWER9 => (ibm(4), ibm(8)),
+        POWER10 => (ibm(4), 0),
+        _ => (ibm(19), 0),
+    };
+    let mut value = hid0() & !(hile | radix);
+    if LITTLE_ENDIAN.load(Ordering::Relaxed) {
+        value |= hile;
+    }
+    if RADIX.load(Ordering::Relaxed) {
+        value |= radix;
+    }
+    // SAFETY: firmware runs in real mode and takes no interrupt; what the OS takes later is as it asked.
+    unsafe {
+        asm!("sync", options(nostack, preserves_flags));
+        set_hid0(value);
+    }
+}
+
+/// Reads and clears causes of a hypervisor maintenance interrupt, those in `mask`.
+pub fn take_hmer(mask: u64) -> u64 {
+    let causes = hmer() & mask;
+    // SAFETY: a write to HMER clears the bits that are zero in it and has no other effect.
+    unsafe { set_hmer(!causes) };
+    causes
+}
+
+/// Leaves the OS: this thread waits in firmware until it is started again, from scratch. Doesn't return.
+pub fn park() {
+    let pir = super::cpu::pir().0 as usize;
+    // SAFETY: this thread is in a call, so it has an entry in the table.
+    let area: &'static CpuArea = unsafe { &**CPU_AREAS.load(Ordering::Acquire).add(pir) };
+    area.depth.store(0, Ordering::Relaxed);
+    let next = secondary_main(area);
+    // SAFETY: the OS's own start address, entered as START_CPU promises: real mode, big-endian, PIR in r3.
+    unsafe { asm!("mtctr {a}", "bctr", a = in(reg) next.address, in("r3") next.pir, options(noreturn)) };
+}
+
+impl Thread for CpuArea {
+    fn waiting(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) != 0
+    }
+    fn start(&self, address: u64) {
+        self.start.store(address, Ordering::Release);
+    }
+    fn in_call(&self) -> bool {
+        self.depth.load(Ordering::Acquire) != 0
+    }
+}

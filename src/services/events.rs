@@ -1,0 +1,98 @@
+//! The event word that POLL_EVENTS and HANDLE_INTERRUPT hand to the OS, and the interrupts that firmware owns.
+//!
+//! A bit has a level: it is set while its cause is there and cleared by whoever removes the cause. A bit without a
+//! cause would make Linux poll for ever.
+
+use crate::units::Isn;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// Input waits on the console.
+pub const CONSOLE_INPUT: u64 = 0x10;
+/// A bridge has an error for PCI_NEXT_ERROR.
+pub const PCI_ERROR: u64 = 0x200;
+/// A message waits for GET_MSG.
+pub const MESSAGE: u64 = 0x800;
+
+/// What raises an interrupt that firmware owns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The console's UART.
+    Uart,
+    /// The BMC's BT interface.
+    Bt,
+    /// POWER8: any device on the ISA bus.
+    IsaDevices,
+    /// The LPC host controller itself.
+    LpcErrors,
+    /// The error interrupt of a PHB. What withdraws it is the OS's walk through PCI_NEXT_ERROR.
+    PciError,
+    /// Firmware's, but nothing is wired to it.
+    Nothing,
+}
+
+/// The event word and the table of sources.
+#[derive(Debug)]
+pub struct Events {
+    pending: AtomicU64,
+    /// Sorted by number.
+    sources: Vec<(Isn, Source)>,
+}
+
+impl Events {
+    /// No event is pending. Of two sources with one number the first counts.
+    pub fn new(mut sources: Vec<(Isn, Source)>) -> Self {
+        sources.sort_by_key(|&(isn, _)| isn);
+        sources.dedup_by_key(|&mut (isn, _)| isn);
+        Self { pending: AtomicU64::new(0), sources }
+    }
+
+    /// The event word.
+    #[inline(always)]
+    pub fn pending(&self) -> u64 {
+        self.pending.load(Ordering::Acquire)
+    }
+
+    /// Sets bits.
+    pub fn raise(&self, bits: u64) {
+        self.pending.fetch_or(bits, Ordering::AcqRel);
+    }
+
+    /// Clears bits.
+    pub fn lower(&self, bits: u64) {
+        self.pending.fetch_and(!bits, Ordering::AcqRel);
+    }
+
+    /// Sets or clears bits; a word that is right already isn't written.
+    #[inline(always)]
+    pub fn set_level(&self, bits: u64, level: bool) {
+        if (self.pending() & bits != 0) != level {
+            if level { self.raise(bits) } else { self.lower(bits) }
+        }
+    }
+
+    /// What is behind an interrupt of firmware's.
+    pub fn source(&self, isn: Isn) -> Option<Source> {
+        let at = self.sources.binary_search_by_key(&isn, |&(isn, _)| isn).ok()?;
+        self.sources.get(at).map(|&(_, source)| source)
+    }
+
+    /// All interrupts that firmware owns, by number: `/ibm,opal` lists them.
+    pub fn owned(&self) -> impl Iterator<Item = Isn> + '_ {
+        self.sources.iter().map(|&(isn, _)| isn)
+    }
+}
+
+/// The sources of a POWER9 or POWER10 PSI bridge whose first interrupt has number `base`.
+pub fn psi_sources(base: Isn) -> impl Iterator<Item = (Isn, Source)> {
+    use crate::hw::lpc::psi_input::{BT, COUNT, LPC_ERRORS, UART};
+    (0..COUNT).map(move |input| {
+        let source = match input {
+            LPC_ERRORS => Source::LpcErrors,
+            BT => Source::Bt,
+            UART => Source::Uart,
+            _ => Source::Nothing,
+        };
+        (Isn(base.0 + input), source)
+    })
+}
