@@ -28,7 +28,7 @@ static void reaches_nothing(struct pool *pool, uint64_t bus, const char *what)
 static void check_isolation(const void *unused)
 {
 	struct pool pool;
-	uint64_t start, at, page = 1ULL << page_shift(), entries = 1ULL << 9;
+	uint64_t start, at, page = 1ULL << page_shift(), entries = 1ULL << (page_shift() - 3);
 
 	(void)unused;
 	CHECK(pool_for(&pool, page_shift()), "no memory");

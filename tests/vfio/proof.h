@@ -36,6 +36,7 @@ bool read_text(const char *path, char *text, size_t size);
 bool write_text(const char *path, const char *text);
 int find_devices(uint32_t id, uint32_t class, struct pci *found, int most);
 bool bind(const struct pci *device, const char *driver);
+void without_reset(const struct pci *device);
 bool release(const struct pci *device, const char *driver);
 uint64_t physical(const void *address);
 uint64_t memory_kib(const char *name);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 // A session that needs longer hangs.
-#define SESSION_SECONDS 60
+#define SESSION_SECONDS 120
 
 struct counts {
 	int ok, failed, skipped;

@@ -102,6 +102,9 @@ static void check_default_window(const void *unused)
 void default_window(void)
 {
 	run_case(check_default_window, NULL, "default-window");
+	// One session with the resets that VFIO does when a device is opened and closed is enough.
+	without_reset(&edu_pci[0]);
+	without_reset(&edu_pci[1]);
 }
 
 // A window with one page mapped at `bus` for the container of this process.
@@ -221,23 +224,34 @@ static void check_disk_moves(const void *unused)
 	pass("%d bytes read, written and read back through two pages far apart", DISK_BYTES);
 }
 
+static bool all(const uint8_t *bytes, uint8_t value)
+{
+	for (unsigned i = 0; i < 1U << page_shift(); i++)
+		if (((const volatile uint8_t *)bytes)[i] != value)
+			return false;
+	return true;
+}
+
+// The memory is looked at, not the command's status: QEMU's disk doesn't notice that its transfer came to nothing.
 static void check_disk_unmapped(const void *unused)
 {
-	uint64_t page = 1ULL << page_shift(), base = (uint64_t)FREE << page_shift();
+	uint64_t page = 1ULL << page_shift(), bus = (uint64_t)FREE << page_shift();
+	uint8_t *free_page = pool_slot(&disk_pool, FREE), expected[DISK_BYTES];
 	unsigned status;
 
 	(void)unused;
-	status = nvme_move(&nvme, false, HOST_BLOCK, 4096, base, 0);
-	CHECK(status, "a read to an address without a mapping succeeds");
-	CHECK(!map(container, base, pool_slot(&disk_pool, FREE), page, READ | WRITE), "MAP failed");
-	CHECK(!nvme_move(&nvme, false, HOST_BLOCK, 4096, base, 0), "a read to a mapped page fails");
-	CHECK(!unmap(container, base, page), "UNMAP failed");
-	memset(pool_slot(&disk_pool, FREE), 0x77, page);
-	status = nvme_move(&nvme, false, HOST_BLOCK, 4096, base, 0);
-	CHECK(status, "a read after UNMAP succeeds");
-	for (unsigned i = 0; i < page; i++)
-		CHECK(pool_slot(&disk_pool, FREE)[i] == 0x77, "the disk wrote to an unmapped page");
-	pass("the disk reports status %#x and the memory is untouched", status);
+	memset(free_page, 0x77, page);
+	nvme_move(&nvme, false, HOST_BLOCK, 4096, bus, 0);
+	CHECK(all(free_page, 0x77), "a transfer before MAP arrived");
+	CHECK(!map(container, bus, free_page, page, READ | WRITE), "MAP failed");
+	status = nvme_move(&nvme, false, HOST_BLOCK, 4096, bus, 0);
+	disk_pattern(expected, BY_HOST);
+	CHECK(!status && !memcmp(free_page, expected, 4096), "a transfer to a mapped page didn't arrive");
+	CHECK(!unmap(container, bus, page), "UNMAP failed");
+	memset(free_page, 0x77, page);
+	nvme_move(&nvme, false, HOST_BLOCK, 4096, bus, 0);
+	CHECK(all(free_page, 0x77), "a transfer after UNMAP arrived");
+	pass("the disk's bytes don't arrive before MAP and after UNMAP");
 }
 
 // A second group comes into the container and finds the windows and mappings that are there.
@@ -258,10 +272,12 @@ static void check_second_group(const void *unused)
 	CHECK(!unmap(container, bus_at(HIGH), page), "UNMAP failed");
 	memset(pool_slot(&disk_pool, HIGH), 0x66, page);
 	edu_store(&edu, bus_at(HIGH), PART);
-	CHECK(nvme_move(&nvme, false, HOST_BLOCK, 4096, bus_at(HIGH), 0), "the disk still reaches the page");
-	for (unsigned i = 0; i < page; i++)
-		CHECK(pool_slot(&disk_pool, HIGH)[i] == 0x66, "UNMAP left one of the devices its mapping");
+	nvme_move(&nvme, false, HOST_BLOCK, 4096, bus_at(HIGH), 0);
+	CHECK(all(pool_slot(&disk_pool, HIGH), 0x66), "UNMAP left one of the devices its mapping");
 	device_close(&first);
+	// Linux 6.12 empties the tables when any of the groups leaves; the windows stay.
+	CHECK(!map(container, 0, pool_slot(&disk_pool, 0), NVME_PAGES * page, READ | WRITE) &&
+		      !map(container, bus_at(LOW), low, page, READ | WRITE), "MAP after the other device left failed");
 	CHECK(!nvme_move(&nvme, false, HOST_BLOCK, 4096, bus_at(LOW), 0) && !memcmp(low, expected, 4096),
 	      "the disk fails after the other device left");
 	pass("one table serves two groups on two bridges; UNMAP closes it for both; one may leave");
