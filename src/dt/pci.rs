@@ -7,6 +7,7 @@ use crate::dt::Generation;
 use crate::dt::interrupts::LEVEL;
 use crate::dt::pci_class;
 use crate::dt::tree::{NodeId, NodeMut, Phandle, Tree};
+use crate::pci::Device;
 use crate::units::{Bdfn, ChipId, Isn};
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -108,6 +109,24 @@ pub struct PciNode {
     pub slot: Option<Slot>,
     /// What is behind it.
     pub children: Vec<Self>,
+}
+
+impl PciNode {
+    /// What the scan found, with the slots that `slot_of` knows behind its bridges.
+    pub fn from_scan(device: &Device, slot_of: &dyn Fn(&Device) -> Option<Slot>) -> Self {
+        Self {
+            bdfn: device.bdfn,
+            vendor: device.vendor,
+            device: device.device,
+            class: device.class,
+            revision: device.revision,
+            extended: device.is_pcie(),
+            interrupt_pin: device.interrupt_pin,
+            is_bridge: device.is_bridge(),
+            slot: slot_of(device),
+            children: device.children.iter().map(|child| Self::from_scan(child, slot_of)).collect(),
+        }
+    }
 }
 
 /// Address on the bus at which the 32-bit window begins. Linux makes it the size of VFIO's default DMA window as well,

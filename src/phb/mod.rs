@@ -30,7 +30,6 @@ use crate::sync::Lock;
 use crate::units::{ChipId, Isn};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::fmt;
 use core::ops::Range;
 
 /// Which bridge one is.
@@ -143,7 +142,6 @@ pub trait Phb:
     + msi::Msi
     + eeh::Eeh
     + reset::SlotReset
-    + fmt::Debug
     + Send
 {
     /// What is fixed about it.
@@ -151,7 +149,7 @@ pub trait Phb:
 }
 
 /// The place of one OPAL PHB id: a bridge with its lock, or nothing.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct PhbSlot(Option<Lock<Box<dyn Phb>>>);
 
 /// Bridges at the places of their ids.

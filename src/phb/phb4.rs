@@ -14,7 +14,6 @@ use crate::hw::ram::Ram;
 use crate::iommu::{PeLimits, Select};
 use crate::mem::Region;
 use crate::units::Isn;
-use core::fmt;
 use core::ops::Range;
 
 /// Whether a bridge can be used.
@@ -190,7 +189,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 /// From the end of reset to the first access.
 const SETTLE_US: u64 = 1000;
 
-impl<I: Mmio + fmt::Debug, R: Ram + fmt::Debug> Phb for Phb4<I, R> {
+impl<I: Mmio, R: Ram> Phb for Phb4<I, R> {
     #[inline(always)]
     fn info(&self) -> &PhbInfo {
         &self.info

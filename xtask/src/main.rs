@@ -61,7 +61,7 @@ fn run(cli: cli::Cli) -> Result<()> {
 }
 
 fn clean(cache: bool) -> Result<()> {
-    for name in ["opalite", "firmware", "firmware-again"] {
+    for name in ["opalite", "firmware", "firmware-again", "payload"] {
         fetch::remove(&paths::target().join(name))?;
     }
     for file in [paths::lid(), paths::elf()] {

@@ -16,7 +16,7 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     env, fs,
     path::{Path, PathBuf},
     process::Command,
@@ -190,11 +190,11 @@ fn linux(only: Option<&str>, firmware: Option<&str>, sum: &Sum) -> Result<Vec<Ch
     let firmware = boot::firmware(firmware, &board)?;
     let mut ready = Ready { board, firmware, guests: HashMap::new(), qemus: HashMap::new() };
     for case in &cases {
-        if !ready.guests.contains_key(&case.kernel) {
-            ready.guests.insert(case.kernel, boot::fetched_guest(case.kernel)?);
+        if let Entry::Vacant(place) = ready.guests.entry(case.kernel) {
+            place.insert(boot::fetched_guest(case.kernel)?);
         }
-        if !ready.qemus.contains_key(case.qemu) {
-            ready.qemus.insert(case.qemu, Qemu::select(case.qemu)?);
+        if let Entry::Vacant(place) = ready.qemus.entry(case.qemu) {
+            place.insert(Qemu::select(case.qemu)?);
         }
     }
     let next = AtomicUsize::new(0);
