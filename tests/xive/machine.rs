@@ -143,7 +143,12 @@ impl Machine {
         let map = MemoryMap { ram: vec![all], firmware: REGION..RAM };
         let services = Services::new(Parts::default());
         let interrupts = Box::leak(Box::new(driver));
-        Self { ram, xive, psi, firmware: Firmware { memory: map, ram: memory, interrupts, services } }
+        Self {
+            ram,
+            xive,
+            psi,
+            firmware: Firmware { memory: map, ram: memory, interrupts, services, phbs: Vec::new() },
+        }
     }
 
     /// A call; registers behind its arguments hold garbage.
