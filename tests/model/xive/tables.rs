@@ -35,6 +35,7 @@ fn kind(cache: Cache) -> u8 {
 const SBE: u8 = 1;
 const ADDRESS: u64 = 0x0FFF_FFFF_FFFF_F000;
 
+#[derive(Default)]
 pub struct Tables {
     vsds: BTreeMap<(u8, u8), u64>,
     pc_vsds: BTreeMap<(u8, u8), u64>,
@@ -44,19 +45,6 @@ pub struct Tables {
     /// Escalations under way, to find loops.
     pub depth: u32,
     pub require_pc: bool,
-}
-
-impl Default for Tables {
-    fn default() -> Self {
-        Self {
-            vsds: BTreeMap::new(),
-            pc_vsds: BTreeMap::new(),
-            fresh: BTreeMap::new(),
-            lines: Lines::default(),
-            depth: 0,
-            require_pc: false,
-        }
-    }
 }
 
 impl Tables {
