@@ -224,6 +224,35 @@ fn config_gives_block_and_thread_width() {
 }
 
 #[test]
+fn physical_nvp_is_the_low_bits_of_the_pir_in_the_own_block() {
+    let m = Machine::up();
+    let xive = Xive::new(m.ram.clone(), 0, &[0x184]);
+    let m = Machine { ram: m.ram, xive };
+    m.bars();
+    m.vsd(VC, 1, 1 << 63 | EAT | 4);
+    m.vsd(VC, 2, 1 << 63 | END | 4);
+    m.vsd(PC, 3, 1 << 63 | NVP | 4);
+    m.store(PC, 3 << 48 | 1 << 32);
+    m.store(PC + 8, 1 << 63 | NVP | 4);
+    m.store(TCTXT + 0x10, 0x0800_0000_0000_0000);
+    m.hv8(0x38, 0x80);
+    m.hv8(0x31, 0xFF);
+    m.xive.notify(LISN);
+    assert_eq!(m.ack(), 0x8007, "7 bits: 0x80 | 4");
+    // The same index in block 1 is not this thread.
+    m.end(4, [0x8200_0000, 0, 0, 0, 0, 0, 0x0100_0084, 5 << 16]);
+    m.eas(0x22, 0x8000_0004_0000_0001);
+    m.xive.notify(0x22);
+    assert_eq!(m.xive.lost(), [Lost::NotDispatched { block: 1, index: 0x84 }]);
+    m.ram.write32(NVP + 0x184 * 32, 0x8000_0000);
+    m.end(5, [0x8200_0000, 0, 0, 0, 0, 0, 0x184, 5 << 16]);
+    m.eas(0x23, 0x8000_0005_0000_0001);
+    m.store(IC + 0x18, 0x0031_0000_0200_0000);
+    m.xive.notify(0x23);
+    assert_eq!(m.ack(), 0x8005, "8 bits: 0x100 | 0x84");
+}
+
+#[test]
 fn end_queue_wraps_and_flips_its_generation() {
     let m = Machine::up();
     // Last entry (0x3FF) of a 4 KiB queue (QSIZE 0), generation 1.
@@ -249,7 +278,7 @@ fn end_queue_wraps_and_flips_its_generation() {
 fn queue_above_4_gib_takes_word_2() {
     let m = Machine::up();
     m.ram.add_range(0x0000_0012_3456_0000, 0x1000);
-    m.end(3, [0x8600_0000, 0, 0x12, 0x3456_0000, 0, 0, 0x84, 7 << 16]);
+    m.end(3, [0x8600_0000, 0, 0x0500_0012, 0x3456_0000, 0, 0, 0x84, 7 << 16]);
     m.xive.trigger(LISN);
     assert_eq!(m.ram.read32(0x0000_0012_3456_0000), 0x1234);
 }
@@ -269,8 +298,10 @@ fn caches_hide_memory_until_flushed() {
     m.eoi(LISN);
     assert_eq!(m.ram.read32(QUEUE + 8), 0x8000_0055);
     // END: index 3 is in the cache only; a flush of another END leaves it there, its own writes it back.
-    m.flush(VC + 0x400, 4);
-    assert_eq!(m.ram.read32(END + 3 * 32 + 4), 0x0040_0000);
+    for other in [4, 1 << 24 | 3] {
+        m.flush(VC + 0x400, other);
+        assert_eq!(m.ram.read32(END + 3 * 32 + 4), 0x0040_0000);
+    }
     m.flush(VC + 0x400, 3);
     assert_eq!(m.ram.read32(END + 3 * 32 + 4), 0x0040_0003);
     m.ram.write32(END + 3 * 32 + 12, QUEUE2 as u32 | 4);
@@ -336,11 +367,11 @@ fn injected_flush_writes_its_byte_in_the_threads_block() {
     let m = Machine { ram, xive };
     m.bars();
     assert!(failure(|| m.store(VC + 0x410, 0)).contains("SYNC VSD"));
-    for page in [VC, PC] {
+    for (page, table) in [(VC, SYNC), (PC, SYNC + 0x1_0000)] {
         m.store(page, 7 << 48 | 2 << 32);
-        m.store(page + 8, 1 << 63 | SYNC | 4);
+        m.store(page + 8, 1 << 63 | table | 4);
     }
-    m.ram.watch(SYNC, 0x1_0000);
+    m.ram.watch(SYNC, 0x2_0000);
     m.store(VC + 0x410, 0x0200_0003_0FFF_FFFF);
     m.store(VC + 0x210, 0);
     m.xive.run_on(0x205);
@@ -349,7 +380,11 @@ fn injected_flush_writes_its_byte_in_the_threads_block() {
     m.store(SYNC_INJECT + 0x300, 0);
     let seen: Vec<_> = m.ram.writes().into_iter().map(|w| (w.address - SYNC, w.bytes)).collect();
     let byte = |thread: u64, number: u64| (thread * 512 + 2 * 32 + number, vec![0xFF_u8]);
-    assert_eq!(seen, [byte(4, 8), byte(4, 9), byte(5, 10), byte(4, 24), byte(5, 6)]);
+    assert_eq!(
+        seen,
+        [byte(4, 8), byte(4, 9), byte(5, 10), byte(128 + 4, 24), byte(5, 6)],
+        "the PC has a table of its own"
+    );
 }
 
 #[test]
@@ -423,6 +458,8 @@ fn end_watch_loads_by_data_0_and_commits_by_data_0() {
     assert_eq!(m.ram.read32(END + 3 * 32 + 4), 0x0040_0001);
     m.xive.trigger(LISN);
     assert_eq!(m.ack(), 0x8005);
+    m.store(engine, 4);
+    assert!(failure(|| m.load(engine + 0x28)).contains("before data 0"), "a new spec forgets the data");
     // Another engine knows nothing of it; without a load all four words must be stored.
     m.store(VC + 0x500, 4);
     m.store(VC + 0x528, 0);
@@ -674,15 +711,17 @@ fn saved_context_comes_back_with_its_cppr() {
     assert_eq!(m.xive.nvp(0, 0x100).unwrap()[2], 0x0500_0000);
     m.xive.notify(0x40);
     assert_eq!(m.xive.rings(PIR)[0x12], 0x42);
+    m.xive.window(TM + 0x2_0000).write8(0x11, 3);
     assert_eq!(hv.read32(0x810), 0xC000_0100, "gen2 pull");
-    assert_eq!(m.xive.nvp(0, 0x100).unwrap()[2], 0x0542_0000);
+    assert_eq!(hv.read32(0x810), 0x4000_0100, "nothing to pull, nothing to save");
+    assert_eq!(m.xive.nvp(0, 0x100).unwrap()[2], 0x0342_0000);
     assert!(!m.xive.os_interrupt(PIR));
     // b38 of CFG off: CPPR stays with the thread, the pending priorities still come.
     m.store(IC + 0x18, 0x0030_8000_0000_0000);
     hv.write32(0x18, 0xC000_0100);
     assert_eq!(m.xive.rings(PIR)[0x11..0x13], [0, 0x42]);
     hv.read32(0x810);
-    assert_eq!(m.xive.nvp(0, 0x100).unwrap()[2], 0x0500_0000);
+    assert_eq!(m.xive.nvp(0, 0x100).unwrap()[2], 0x0300_0000);
     // An NVP that does not allow it.
     m.store(IC + 0x18, 0x0030_8000_0200_0000);
     assert!(failure(|| hv.write32(0x18, 0xC000_0084)).contains("forbids"));
@@ -735,7 +774,9 @@ fn tima_knows_only_its_operations() {
     assert_eq!(hv.read64(0x30), 0x00FF_0000_0000_05FF);
     assert_eq!(os.read32(0x14), 0x0009_00FF);
     assert_eq!(m.xive.window(TM).read8(0x38), 0x80, "an HV operation through the HW page");
-    let refused: [Box<dyn Fn()>; 9] = [
+    let refused: [Box<dyn Fn()>; 11] = [
+        Box::new(|| os.write8(0xC18, 0)),
+        Box::new(|| os.write8(0xC38, 0)),
         Box::new(|| hv.write16(0x30, 0)),
         Box::new(|| {
             hv.read64(0x830);
@@ -780,8 +821,13 @@ fn indirect_tima_has_one_page_per_thread() {
         Access { place: Place::IndirectTima { pir: 0x48 }, offset: 0x38, size: 1, value: 0x80 }
     );
     assert_eq!(m.load(TCTXT + 0x20), 0x0080_0000_0000_0000);
+    m.store(TCTXT + 0x30, 1);
     m.store(TCTXT + 0x38, 0x0080_0000_0000_0000);
-    assert_eq!(m.load(TCTXT + 0x20), 0);
+    assert_eq!(m.load(TCTXT + 0x20), 1, "set and clear leave the other bits");
+    m.store(TCTXT + 0x20, 6);
+    assert_eq!(m.load(TCTXT + 0x20), 6);
+    m.store(TCTXT + 0x30, 8);
+    assert_eq!(m.load(TCTXT + 0x20), 14);
     assert!(failure(|| m.xive.window(IC + (257 << 16)).read8(0x38)).contains("absent thread"));
 }
 
@@ -792,6 +838,8 @@ fn windows_exist_only_when_everything_was_programmed() {
     m.bars();
     let esb = ESB + (0x21 << 17) + 0x1_0800;
     assert!(failure(|| m.load(esb)).contains("the ESB VSD is missing"));
+    m.vsd(PC, 0, 1 << 63 | SBE);
+    assert!(failure(|| m.load(esb)).contains("the ESB VSD is missing"), "the PC's does not count");
     // 4 KiB of SBE: 16384 sources; 4 KiB of ENDs: 128.
     m.vsd(VC, 0, 1 << 63 | SBE);
     assert_eq!(m.load(esb), 1, "reset state: off");
@@ -938,7 +986,11 @@ fn machine_reset_keeps_bars_and_tables_but_no_windows() {
     let m = Machine::up();
     m.xive.trigger(LISN);
     m.load(VC + 0x430);
+    m.store(VC + 0x408, 3 << 32);
+    m.store(SYNC_POLL, 0);
     m.xive.machine_reset();
+    assert_eq!(m.load(VC + 0x400), 0, "no flush is under way");
+    assert_eq!(m.load(VC + 0x420), 0xFE00_0000_0000_0000, "and no sync");
     assert_eq!(m.xive.pq(LISN), 1);
     assert!(!m.xive.hv_interrupt(PIR));
     assert_eq!(m.load(IC + 0x40), 0xC006_0302_0000_0000);
