@@ -137,8 +137,19 @@ impl Tree {
 
     /// Ids of the children of the node at `path` for which `wanted` holds; none if there is no such node.
     pub fn select(&self, path: &str, wanted: impl Fn(Node<'_>) -> bool) -> Vec<NodeId> {
-        let children = self.node(path).into_iter().flat_map(Node::children);
-        children.filter(|&child| wanted(child)).map(Node::id).collect()
+        self.select_dyn(path, &wanted)
+    }
+
+    fn select_dyn(&self, path: &str, wanted: &dyn Fn(Node<'_>) -> bool) -> Vec<NodeId> {
+        let mut found = Vec::new();
+        if let Some(parent) = self.node(path) {
+            for child in parent.children() {
+                if wanted(child) {
+                    found.push(child.id());
+                }
+            }
+        }
+        found
     }
 
     /// The phandle of the node at `path`: the one it has, else a new one.
