@@ -107,7 +107,7 @@ pub fn stacks(tree: &fdt::Fdt<'_>) -> Vec<StackNode> {
             }
         }
     }
-    found.sort_by_key(StackNode::opal_id);
+    found.sort_unstable_by_key(StackNode::opal_id);
     found
 }
 
@@ -120,7 +120,7 @@ fn is_compatible(node: &fdt::node::FdtNode<'_, '_>, name: &[u8]) -> bool {
 ///
 /// # Errors
 /// `Hardware` when the bridge is guarded out or broken: the machine works without it.
-pub fn bring_up<I: Mmio + core::fmt::Debug + 'static, R: Ram + core::fmt::Debug + 'static>(
+pub fn bring_up<I: Mmio + 'static, R: Ram + 'static>(
     node: &StackNode,
     addresses: &Addresses,
     xscom: Arc<dyn Xscom>,
@@ -163,10 +163,13 @@ pub fn start_links(bridges: &mut [Box<dyn Phb>]) {
             log::error!("PHB#{:x}: link: {error:?}", bridge.info().identity.opal_id);
         }
     }
-    let mut busy = true;
     wait_until(LINKS_US, || {
-        busy = bridges.iter_mut().any(|bridge| matches!(bridge.poll_reset(), Ok(Progress::Wait(_))));
-        !busy
+        // Every one is asked, so that they wait at the same time.
+        let waiting = bridges.iter_mut().filter_map(|bridge| match bridge.poll_reset() {
+            Ok(Progress::Wait(_)) => Some(()),
+            Ok(Progress::Done) | Err(_) => None,
+        });
+        waiting.count() == 0
     });
     for bridge in bridges.iter() {
         let link = if bridge.is_link_up() { "up" } else { "down" };

@@ -7,14 +7,17 @@
 
 mod bring_up;
 pub mod config;
+pub mod diag;
 pub mod dma;
 pub mod eeh;
 pub mod generation;
 mod init;
+pub mod inject;
 pub mod ioda;
 pub mod msi;
 pub mod pe;
 pub mod phb4;
+pub mod port;
 pub mod regs4;
 pub mod reset;
 pub mod stack;
@@ -30,7 +33,6 @@ use crate::sync::Lock;
 use crate::units::{ChipId, Isn};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::fmt;
 use core::ops::Range;
 
 /// Which bridge one is.
@@ -143,7 +145,9 @@ pub trait Phb:
     + msi::Msi
     + eeh::Eeh
     + reset::SlotReset
-    + fmt::Debug
+    + port::PortReset
+    + diag::Diagnosis
+    + inject::Inject
     + Send
 {
     /// What is fixed about it.
@@ -151,7 +155,7 @@ pub trait Phb:
 }
 
 /// The place of one OPAL PHB id: a bridge with its lock, or nothing.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct PhbSlot(Option<Lock<Box<dyn Phb>>>);
 
 /// Bridges at the places of their ids.

@@ -3,6 +3,7 @@
 use super::eeh::SoftwareFreezes;
 use super::generation::Generation;
 use super::ioda::{Shadow, TableId};
+use super::port::PortState;
 use super::regs4::{Ctrlr, EEH_CAP, IRQ_CAP, VERSION, Word};
 use super::reset::SlotState;
 use super::stack::{Stack, Windows};
@@ -14,7 +15,7 @@ use crate::hw::ram::Ram;
 use crate::iommu::{PeLimits, Select};
 use crate::mem::Region;
 use crate::units::Isn;
-use core::fmt;
+use alloc::vec::Vec;
 use core::ops::Range;
 
 /// Whether a bridge can be used.
@@ -88,6 +89,8 @@ pub struct Phb4<I, R> {
     pub(super) bridge_windows: config::BridgeWindows,
     pub(super) health: Health,
     pub(super) slot: SlotState,
+    pub(super) port: PortState,
+    pub(super) known: Vec<config::Known>,
 }
 
 /// What a bridge is made from.
@@ -162,6 +165,8 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             bridge_windows: config::BridgeWindows::CLOSED,
             health: Health::Blocked,
             slot: SlotState::default(),
+            port: PortState::default(),
+            known: Vec::new(),
         };
         phb.initialise()?;
         Ok(phb)
@@ -190,7 +195,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 /// From the end of reset to the first access.
 const SETTLE_US: u64 = 1000;
 
-impl<I: Mmio + fmt::Debug, R: Ram + fmt::Debug> Phb for Phb4<I, R> {
+impl<I: Mmio, R: Ram> Phb for Phb4<I, R> {
     #[inline(always)]
     fn info(&self) -> &PhbInfo {
         &self.info

@@ -7,7 +7,8 @@ use opalite::dt::opal::{Export, OpalNode, OwnInterrupt};
 use opalite::dt::pci::{PciNode, PhbNode, Slot, Stack, Window};
 use opalite::dt::platform::{LpcRoute, PsiNode};
 use opalite::dt::tree::{Phandle, Tree};
-use opalite::dt::{Generation, chosen, cpus, interrupts, memory, opal, pci, platform};
+use opalite::dt::{Generation, chosen, cpus, interrupts, memory, opal, pci, platform, power};
+use opalite::hw::occ::Pstates;
 use opalite::units::{Bdfn, ChipId, Isn, Pir};
 
 pub const QEMU8: &[u8] = include_bytes!("../data/qemu-powernv8.dtb");
@@ -248,7 +249,19 @@ pub fn publish(tree: &mut Tree, devices: fn(u32) -> Vec<PciNode>) {
         platform::publish_lpc(tree, psi, &routes);
         (0..6).for_each(|index| publish_phb9(tree, generation, index, parent, devices(index)));
     }
-    platform::publish_no_i2c(tree);
+    platform::hide_i2c(tree);
+    let steps: &[(u8, u32)] = match generation {
+        Generation::Power8 => &[],
+        Generation::Power9 => &[(0, 4_000_000), (1, 3_000_000), (2, 2_000_000)],
+        Generation::Power10 => {
+            &[(0, 4_200_000), (1, 4_000_000), (2, 3_800_000), (3, 3_000_000), (4, 2_000_000)]
+        }
+    };
+    if let [.., (nominal, _), (min, _)] = *steps {
+        let turbo = if generation == Generation::Power9 { 1 } else { 2 };
+        let pstates = Pstates { min, nominal, turbo, ultra_turbo: 0, steps: steps.to_vec() };
+        power::publish_pstates(tree, &pstates);
+    }
     cpus::publish(tree, generation);
     memory::publish(tree, &reserved(generation));
     chosen::publish(tree);

@@ -2,10 +2,11 @@
 
 use crate::flat::{Flat, cells};
 use crate::machine::{self, QEMU8, QEMU9, QEMU9_SMP8, QEMU10, bridge, function};
-use opalite::dt::pci::PciNode;
+use opalite::dt::pci::{PciNode, Slot};
 use opalite::dt::tree::Tree;
 use opalite::error::Error;
-use opalite::units::Pir;
+use opalite::pci::{Device, Kind};
+use opalite::units::{Bdfn, Pir};
 
 const MACHINES: [&[u8]; 4] = [QEMU8, QEMU9, QEMU9_SMP8, QEMU10];
 
@@ -173,6 +174,31 @@ fn the_first_chip_s_lpc_bus_is_found_in_any_order() {
         assert_eq!(flat.interrupt_map("/lpcm-opb@6030000000000/lpc@0").len(), 2);
         assert_eq!(flat.property("/lpcm-opb@6070000000000/lpc@0", "interrupt-map"), None);
     }
+}
+
+#[test]
+fn what_the_scan_found_is_published() {
+    let found = |bdfn, class, kind, buses, children| Device {
+        bdfn,
+        vendor: 0x1b36,
+        device: 0x10,
+        class,
+        revision: 2,
+        kind,
+        interrupt_pin: 1,
+        buses,
+        children,
+    };
+    let at = |bus, device| Bdfn::new(bus, device, 0).unwrap();
+    let inner = found(at(2, 5), 0x01_0802, Kind::Conventional, None, Vec::new());
+    let outer = found(at(1, 0), 0x06_0400, Kind::ToConventional, Some((2, 2)), vec![inner]);
+    let slot = Slot { label: "riser".into(), reset_by_firmware: true, pluggable: false, surprise: false };
+    let node = PciNode::from_scan(&outer, &|device| device.is_bridge().then(|| slot.clone()));
+    assert_eq!((node.slot.as_ref(), node.extended, node.is_bridge), (Some(&slot), true, true));
+    let inner = &node.children[0];
+    assert_eq!((inner.slot.as_ref(), inner.extended, inner.is_bridge), (None, false, false));
+    assert_eq!((inner.bdfn, inner.vendor, inner.device), (at(2, 5), 0x1b36, 0x10));
+    assert_eq!((inner.class, inner.revision, inner.interrupt_pin), (0x01_0802, 2, 1));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use opalite::hw::lpc::Lpc;
 use opalite::hw::mmio::Mmio;
 use opalite::hw::thread::Thread;
 use opalite::hw::uart::{self, Uart};
+use opalite::interrupts::NoXive;
 use opalite::mem::MemoryMap;
 use opalite::opal::dispatch;
 use opalite::services::{Parts, Services, events};
@@ -46,7 +47,8 @@ impl Thread for ModelThread {
     }
 }
 
-/// A machine with 2 GiB, one chip, an LPC bus and threads 0 (boots), 1, 2 and 4 (wait in firmware).
+/// A machine with 2 GiB, one chip, an LPC bus and threads 0 (boots), 1, 2 and 4 (wait in firmware). A test that needs
+/// an interrupt controller or bridges puts them into `firmware`.
 pub struct Machine {
     pub firmware: Firmware,
     pub ram: ModelRam,
@@ -89,7 +91,13 @@ impl Machine {
         });
         services.hand_over();
         let memory = MemoryMap { ram: Vec::from([0..RAM_END]), firmware: FIRMWARE..RAM_END };
-        let firmware = Firmware { memory, ram: Box::leak(Box::new(ram.clone())), services };
+        let firmware = Firmware {
+            memory,
+            ram: Box::leak(Box::new(ram.clone())),
+            interrupts: &NoXive,
+            phbs: Vec::new(),
+            services,
+        };
         Self { firmware, ram, lpc, threads }
     }
 

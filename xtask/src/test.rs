@@ -12,7 +12,7 @@ use crate::{
     image, paths, payload,
     qemu::{Launch, Qemu},
     report::{self, Check, seconds},
-    scan,
+    scan, vfio,
 };
 use anyhow::{Context, Result, bail};
 use std::{
@@ -260,7 +260,8 @@ fn start(case: &Case, ready: &Ready, firmware: Option<&Path>) -> Result<Booted> 
     let guest = ready.guests.get(&case.kernel).context("a kernel")?;
     let qemu = ready.qemus.get(case.qemu).context("a QEMU")?;
     let mut launch = Launch::new(&ready.board, qemu.clone(), guest.kernel.clone());
-    launch.initrd = Some(guest.initrd.clone());
+    let proof = case.expect.iter().any(|expect| matches!(expect, Expect::Vfio));
+    launch.initrd = Some(if proof { vfio::initrd(&guest.initrd)? } else { guest.initrd.clone() });
     launch.firmware = firmware.map(Path::to_path_buf);
     launch.smp = case.smp.unwrap_or(launch.smp);
     launch.memory = case.memory.map_or(launch.memory, str::to_string);
