@@ -143,12 +143,8 @@ impl Machine {
         let map = MemoryMap { ram: vec![all], firmware: REGION..RAM };
         let services = Services::new(Parts::default());
         let interrupts = Box::leak(Box::new(driver));
-        Self {
-            ram,
-            xive,
-            psi,
-            firmware: Firmware { memory: map, ram: memory, interrupts, services, phbs: Vec::new() },
-        }
+        let firmware = Firmware { memory: map, ram: memory, interrupts, phbs: Vec::new(), services };
+        Self { ram, xive, psi, firmware }
     }
 
     /// A call; registers behind its arguments hold garbage.
