@@ -28,12 +28,18 @@ impl Bitmap {
 
     /// Puts `number` in.
     pub fn insert(&mut self, number: u32) {
-        self.set_run(number, 1, true);
+        let at = (number / WORD) as usize;
+        if let Some(word) = self.words.get_mut(at) {
+            *word |= 1 << (number % WORD);
+            self.top = self.top.max(at + 1);
+        }
     }
 
     /// Takes `number` out.
     pub fn remove(&mut self, number: u32) {
-        self.set_run(number, 1, false);
+        if let Some(word) = self.words.get_mut((number / WORD) as usize) {
+            *word &= !(1 << (number % WORD));
+        }
     }
 
     /// Puts `count` numbers from `first` on in (`on`) or takes them out; whole words at a time where it can.
