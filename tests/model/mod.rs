@@ -6,5 +6,8 @@
 
 pub mod pci_device;
 pub mod pec;
+pub mod phb3;
 pub mod phb4;
+pub mod psi8;
 pub mod ram;
+pub mod xics;
