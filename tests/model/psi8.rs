@@ -88,7 +88,7 @@ impl Psi8 {
     pub fn new(chip: u64) -> Self {
         Self(Arc::new(Mutex::new(State {
             scom_base: SCOM_BASE,
-            bar: MMIO_BASE + chip * CHIP_STRIDE | ENABLE,
+            bar: (MMIO_BASE + chip * CHIP_STRIDE) | ENABLE,
             control: 0,
             semr: 0,
             irsn: 0,
