@@ -7,18 +7,32 @@
 use crate::arch::{self, CpuArea, PhysicalRam, Registers};
 use crate::board::{self, Board};
 use crate::dt::interrupts::Xive;
-use crate::dt::opal::OpalNode;
+use crate::dt::opal::{OpalNode, OwnInterrupt};
+use crate::dt::pci::{PciNode, PhbNode};
+use crate::dt::platform::{LpcRoute, PsiNode};
+use crate::dt::tree::Phandle;
 use crate::dt::{self, memory::Reserved, tree::Tree};
 use crate::firmware::{FIRMWARE, Firmware};
 use crate::heap::Heap;
+use crate::hw::lpc::{self, Lpc};
+use crate::hw::occ::Pstates;
+use crate::hw::psi::{Input, Psi};
 use crate::hw::uart::{self, Uart};
-use crate::hw::{lpc::Lpc, ram::Ram, thread::Thread};
+use crate::hw::xscom::{self, Xscom};
+use crate::hw::{ram::Ram, thread::Thread};
+use crate::interrupts::source::{NotifyPort, Source, Sources};
+use crate::interrupts::xive1::{self, Setup, Tables, Xive1};
 use crate::log::Sink;
 use crate::mem::{MemoryMap, Region};
-use crate::payload;
-use crate::services::{Parts, Services};
+use crate::phb::phb4::Interrupts;
+use crate::phb::{self, Phb, PhbInfo};
+use crate::services::{Parts, Services, events};
 use crate::units::{ChipId, Pir};
+use crate::{payload, pci};
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use fdt::Fdt;
 
@@ -30,6 +44,10 @@ const SECOND_STACK: u64 = 16 << 10;
 /// Where QEMU puts its `-kernel` file, and how large that may be (`reference/platform-qemu-powernv.md` §1.1).
 const KERNEL: u64 = 0x2000_0000;
 const KERNEL_MAX: usize = 128 << 20;
+/// Window of the PSI host bridge.
+const PSI_SIZE: u64 = 4 << 30;
+/// Bytes of a PHB4's diagnostic data.
+const DIAG_SIZE: u32 = 0x2180;
 /// How often the OS looks for events that nothing announced.
 const HEARTBEAT_MS: u32 = 2000;
 /// How long waiting threads may take to come from low memory, in microseconds.
@@ -60,18 +78,29 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
     log::info!("Opalite {} on {} at {home:#x}", env!("CARGO_PKG_VERSION"), board.compatible);
     lpc.init_interrupts();
     let threads = gather_threads(&fdt, &mut region, ram);
-    let mut services = Services::new(Parts {
-        lpc: Some(lpc),
-        uart,
-        sources: Vec::new(),
-        threads,
-        boot_thread: Some(arch::pir()),
+    let xscom = leak_window(board.xscom);
+    let mut xive = start_xive(board, xscom, &threads, &mut region, ram);
+    let psi_pages = Box::new(leak_window(board.psi_esb));
+    let psi = Psi::connect(leak_window(board.psi), board.psi_esb, psi_pages, &mut xive)
+        .expect("no interrupt numbers for the PSI bridge");
+    let sources: Vec<_> = events::psi_sources(psi.isn(Input::Psi)).collect();
+    let mut bridges = bring_up_bridges(&fdt, board, xscom, ram, &mut region, &mut xive);
+    phb::start_links(&mut bridges);
+    let devices: Vec<_> = bridges.iter_mut().map(|bridge| pci::scan(&mut **bridge)).collect();
+    let nodes: Vec<_> = bridges.iter().map(|bridge| bridge.info().clone()).zip(devices).collect();
+    let phbs = phb::slots(bridges);
+    let boot_thread = Some(arch::pir());
+    let services = Services::new(Parts { lpc: Some(lpc), uart, sources, threads, boot_thread });
+
+    let firmware = FIRMWARE.call_once(|| Firmware {
+        memory,
+        ram,
+        interrupts: Box::leak(Box::new(xive)),
+        phbs,
+        services,
     });
-    let _ = &mut services;
 
-    let firmware = FIRMWARE.call_once(|| Firmware { memory, ram, services });
-
-    let blob = publish(machine_tree, board, firmware);
+    let blob = publish(machine_tree, board, firmware, psi, &nodes);
     let tree = region.allocate(ram, blob.len() as u64, 8);
     ram.write_bytes(tree, &blob);
     let entry = find_kernel();
@@ -113,7 +142,7 @@ fn ram_ranges<'a>(fdt: &'a Fdt<'a>) -> impl Iterator<Item = core::ops::Range<u64
 
 fn memory_map(fdt: &Fdt<'_>, home: u64) -> MemoryMap {
     let mut ram: Vec<_> = ram_ranges(fdt).collect();
-    ram.sort_by_key(|range| range.start);
+    ram.sort_unstable_by_key(|range| range.start);
     // Neighbours of several chips are one range: a buffer may cross from one to the next.
     ram.dedup_by(|next, previous| {
         let adjacent = previous.end == next.start;
@@ -147,8 +176,136 @@ fn gather_threads(fdt: &Fdt<'_>, region: &mut Region, ram: &PhysicalRam) -> Vec<
     areas.into_iter().map(|area| (Pir(area.pir), area as &'static dyn Thread)).collect()
 }
 
+/// Sets the first chip's interrupt controller up.
+fn start_xive(
+    board: &Board,
+    xscom: &'static Registers,
+    threads: &[(Pir, &'static dyn Thread)],
+    region: &mut Region,
+    ram: &'static PhysicalRam,
+) -> Xive1<&'static Registers, &'static PhysicalRam> {
+    let pirs: Vec<Pir> = threads.iter().map(|&(pir, _)| pir).collect();
+    for &pir in &pirs {
+        xive1::core_tima_bar(xscom, pir, board.xive.tm);
+    }
+    let setup = Setup {
+        chip: ChipId(0),
+        threads: &pirs,
+        addresses: board.xive,
+        xscom,
+        ic: leak_window(board.xive.ic),
+        vc: leak_window(board.xive.vc),
+        ram,
+        tables: Tables::allocate(region, ram),
+    };
+    Xive1::new(setup).unwrap_or_else(|error| panic!("the interrupt controller doesn't start: {error:?}"))
+}
+
+/// Brings up each bridge that the tree names. One that doesn't come is left out: the machine works without it.
+fn bring_up_bridges(
+    fdt: &Fdt<'_>,
+    board: &Board,
+    xscom: &'static Registers,
+    ram: &'static PhysicalRam,
+    region: &mut Region,
+    xive: &mut Xive1<&'static Registers, &'static PhysicalRam>,
+) -> Vec<Box<dyn Phb>> {
+    const HMER: u64 = xscom::FAILED | xscom::STATUS | 1 << (63 - 9);
+    let scom: Arc<dyn Xscom> =
+        Arc::new(xscom::Window::new(xscom, xscom::Layout::Power9, || arch::take_hmer(HMER)));
+    let mut bridges = Vec::new();
+    for stack in phb::stacks(fdt) {
+        let esb = stack.windows(&board.phb).interrupts;
+        let mut reserve = |sources: u16| {
+            let base = xive.reserve(sources.into(), sources.into())?;
+            let count = u32::from(sources);
+            xive.register(Source {
+                first: base,
+                count,
+                esb,
+                page_shift: 16,
+                level: count - u32::from(phb::msi::LSIS)..count,
+                pages: Box::new(leak_window(esb)),
+            });
+            Ok(Interrupts { base, notify: xive.notify_port(NotifyPort::Phb(stack.phb_index as u8)) })
+        };
+        let window = |base| *leak_window(base);
+        match phb::bring_up(&stack, &board.phb, scom.clone(), ram, region, window, &mut reserve) {
+            Ok(bridge) => bridges.push(bridge),
+            Err(error) => log::error!("PHB#{:x} doesn't come up: {error:?}", stack.opal_id()),
+        }
+    }
+    bridges
+}
+
+/// A bridge and what is behind it, for the tree.
+type Bridge = (PhbInfo, Vec<pci::Device>);
+
+/// Makes the node of a bridge.
+fn publish_bridge(tree: &mut Tree, board: &Board, (info, devices): &Bridge, parent: Phandle) {
+    let identity = &info.identity;
+    let window = |base, size| dt::pci::Window { base, size };
+    let table = |(base, size): phb::TableRange| window(base, size);
+    let range = |range: &core::ops::Range<u64>| window(range.start, range.end - range.start);
+    let node = PhbNode {
+        generation: board.generation,
+        id: identity.opal_id,
+        chip: identity.chip,
+        index: identity.index,
+        stack: stack_node(tree, identity),
+        xscom_bases: &[],
+        registers: window(info.registers, 0x1000),
+        esb: Some(window(info.interrupt_pages, 0x1000_0000)),
+        m64: range(&info.m64),
+        m32: range(&info.m32),
+        m64_ranges: (1, u32::from(info.mmio_windows) - 1),
+        pe_count: info.limits.count().into(),
+        msis: (info.interrupt_base, info.msis().into()),
+        lsis: info.first_lsi(),
+        tce_shifts: &[12, 16, 21, 30],
+        tables: [table(info.rtt), table(info.peltv), table(info.pest)],
+        diag_size: DIAG_SIZE,
+        interrupt_parent: parent,
+    };
+    let label = format!("pcie.{}", identity.index);
+    let functions: Vec<_> = devices.iter().map(|device| pci_node(device, Some(&label))).collect();
+    dt::pci::publish_phb(tree, &node, &functions);
+}
+
+/// The machine's node of a bridge's stack.
+fn stack_node(tree: &Tree, identity: &phb::Identity) -> Option<dt::pci::Stack> {
+    let is_stack = |node: &dt::tree::Node<'_>| node.cell("ibm,phb-index") == Some(identity.index);
+    let chips = tree.select("/", |node| {
+        node.name().starts_with("xscom@") && node.cell("ibm,chip-id") == Some(identity.chip.0)
+    });
+    let pecs = chips.into_iter().flat_map(|chip| tree.get(chip).children());
+    let node = pecs.flat_map(|pec| pec.children()).find(is_stack)?.id();
+    Some(dt::pci::Stack { pec: identity.pec, stack: identity.stack, node })
+}
+
+/// A function that the scan found, as the tree tells of it. Firmware resets what is behind a root port.
+fn pci_node(device: &pci::Device, slot: Option<&str>) -> PciNode {
+    PciNode {
+        bdfn: device.bdfn,
+        vendor: device.vendor,
+        device: device.device,
+        class: device.class,
+        revision: device.revision,
+        extended: device.is_pcie(),
+        interrupt_pin: device.interrupt_pin,
+        is_bridge: device.is_bridge(),
+        slot: slot.map(|label| dt::pci::Slot {
+            label: String::from(label).into(),
+            reset_by_firmware: true,
+            pluggable: false,
+            surprise: false,
+        }),
+        children: device.children.iter().map(|child| pci_node(child, None)).collect(),
+    }
+}
+
 /// Makes the OS's tree from the machine's.
-fn publish(machine_tree: &[u8], board: &Board, firmware: &Firmware) -> Vec<u8> {
+fn publish(machine_tree: &[u8], board: &Board, firmware: &Firmware, psi: Psi, bridges: &[Bridge]) -> Vec<u8> {
     let mut tree = Tree::from_blob(machine_tree).expect("the machine's tree is damaged");
     dt::cpus::publish(&mut tree, board.generation);
     dt::memory::publish(
@@ -160,8 +317,34 @@ fn publish(machine_tree: &[u8], board: &Board, firmware: &Firmware) -> Vec<u8> {
         ],
     );
     dt::chosen::publish(&mut tree);
-    let tima = Xive { tima: board.xive_tm, page: 64 << 10, chips: &[ChipId(0)] };
+    dt::platform::hide_i2c(&mut tree);
+    if let Some(pstates) = Pstates::read(firmware.ram, board.homer) {
+        dt::power::publish_pstates(&mut tree, &pstates);
+    }
+    let tima = Xive { tima: board.xive.tm, page: 64 << 10, chips: &[ChipId(0)] };
     let interrupts = dt::interrupts::publish_xive1(&mut tree, &tima);
+    let psi = PsiNode {
+        chip: ChipId(0),
+        base: board.psi,
+        size: PSI_SIZE,
+        first: psi.isn(Input::Psi),
+        sources: crate::hw::psi::INPUTS,
+        parent: interrupts,
+        compatible: "ibm,power9-psi",
+    };
+    let psi = dt::platform::publish_psi(&mut tree, &psi);
+    let routes =
+        [LpcRoute { irq: 4, source: lpc::psi_input::UART }, LpcRoute { irq: 10, source: lpc::psi_input::BT }];
+    dt::platform::publish_lpc(&mut tree, psi, &routes);
+    for bridge in bridges {
+        publish_bridge(&mut tree, board, bridge, interrupts);
+    }
+    let own: Vec<_> = firmware
+        .services
+        .events
+        .owned()
+        .map(|source| OwnInterrupt { source, name: format!("psi#0:{}", source.0 & 0xf).into() })
+        .collect();
     dt::opal::publish(
         &mut tree,
         &OpalNode {
@@ -171,7 +354,7 @@ fn publish(machine_tree: &[u8], board: &Board, firmware: &Firmware) -> Vec<u8> {
             runtime_size: firmware.memory.firmware.end - firmware.memory.firmware.start,
             memcons: crate::log::memory_console(),
             heartbeat_ms: HEARTBEAT_MS,
-            interrupts: &[],
+            interrupts: &own,
             interrupt_parent: interrupts,
             nvram: Some(crate::services::nvram::SIZE as u32),
             version: concat!("opalite-", env!("CARGO_PKG_VERSION")),

@@ -1,9 +1,12 @@
 //! The one root: everything that serves a call hangs here. Set once, by `boot`, and then only shared.
 
 use crate::hw::ram::Ram;
+use crate::interrupts::Controller;
 use crate::mem::MemoryMap;
+use crate::phb::PhbSlot;
 use crate::services::Services;
 use crate::sync::Once;
+use alloc::vec::Vec;
 
 /// What the calls work on. Tests build their own.
 pub struct Firmware {
@@ -11,6 +14,10 @@ pub struct Firmware {
     pub memory: MemoryMap,
     /// Memory itself.
     pub ram: &'static dyn Ram,
+    /// The interrupt controller.
+    pub interrupts: &'static dyn Controller,
+    /// PCI host bridges, by OPAL id: [`crate::phb::slots`] makes it, [`crate::phb::find`] looks in it.
+    pub phbs: Vec<PhbSlot>,
     /// Console, clock, power and the like.
     pub services: Services,
 }

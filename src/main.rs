@@ -12,7 +12,11 @@ mod image {
     /// Nothing can go on after a panic: say what happened, then stop.
     #[panic_handler]
     fn panic(info: &PanicInfo<'_>) -> ! {
-        opalite::log::emergency(format_args!("\nOPALITE PANIC: {info}\n"));
+        opalite::log::emergency(format_args!("\nOPALITE PANIC: {}\n", info.message()));
+        // `cargo xtask debug` names the file with symbols; addr2line turns these offsets into lines.
+        for offset in opalite::arch::backtrace() {
+            opalite::log::emergency(format_args!("  image+{offset:#x}\n"));
+        }
         loop {
             opalite::arch::relax();
         }

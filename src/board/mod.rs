@@ -3,6 +3,8 @@
 
 mod qemu;
 
+use crate::interrupts::xive1;
+use crate::phb;
 use fdt::Fdt;
 
 /// Processor generation.
@@ -33,22 +35,10 @@ pub struct Board {
     pub psi: u64,
     /// PSI host bridge: ESB pages of its sources.
     pub psi_esb: u64,
-    /// XIVE: interrupt controller registers.
-    pub xive_ic: u64,
-    /// XIVE: thread interrupt management area.
-    pub xive_tm: u64,
-    /// XIVE: presentation controller window.
-    pub xive_pc: u64,
-    /// XIVE: virtualization controller window, with the ESB pages.
-    pub xive_vc: u64,
-    /// Bridges: 64-bit MMIO windows of PHBs 0–2 and of 3–5, 256 GiB each bridge.
-    pub phb_mmio64: [u64; 2],
-    /// Bridges: 32-bit MMIO windows, 2 GiB each.
-    pub phb_mmio32: u64,
-    /// Bridges: ESB pages, 512 MiB each.
-    pub phb_esb: u64,
-    /// Bridges: registers, 1 MiB each.
-    pub phb_registers: u64,
+    /// XIVE: its regions.
+    pub xive: xive1::Addresses,
+    /// Bridges: their windows.
+    pub phb: phb::Addresses,
     /// Memory of the on-chip controller's firmware (HOMER), 4 MiB a chip, outside RAM.
     pub homer: u64,
     /// Common area of the on-chip controllers, 8 MiB, outside RAM.

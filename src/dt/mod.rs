@@ -15,6 +15,7 @@ pub mod opal;
 pub mod pci;
 mod pci_class;
 pub mod platform;
+pub mod power;
 pub mod read;
 pub mod tree;
 

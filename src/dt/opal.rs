@@ -101,6 +101,9 @@ fn publish_services(node: &mut NodeMut<'_>, opal: &OpalNode<'_>) {
 
     let mut firmware = node.child("firmware");
     firmware.set_string("compatible", "ibm,opal-firmware").set_string("version", opal.version);
+    // An empty table of symbols: without the property Linux warns (it takes every failure but ENOENT for an error,
+    // and gets EINVAL).
+    firmware.set_u64s("symbol-map", &[opal.base, 0]);
     let mut exports = firmware.child("exports");
     for export in opal.exports {
         exports.set_u64s(&export.name, &[export.address, export.size]);

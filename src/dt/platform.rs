@@ -72,9 +72,8 @@ pub fn publish_lpc8(tree: &mut Tree) {
     reserve_uarts(tree, bus);
 }
 
-/// Says that there is no I2C for the OS: a port that is offered without OPAL's number of it makes Linux's driver fail
-/// with a message for each.
-pub fn publish_no_i2c(tree: &mut Tree) {
+/// Hides the I2C buses: firmware doesn't serve OPAL's I2C calls, and Linux complains about each bus without a number.
+pub fn hide_i2c(tree: &mut Tree) {
     for bus in tree.select("/", |node| node.name().starts_with("xscom@")) {
         let engines = tree.get(bus).children().filter(|unit| unit.name().starts_with("i2cm@"));
         let ports: Vec<_> = engines.flat_map(Node::children).map(Node::id).collect();

@@ -24,7 +24,7 @@ const IRQ: u8 = 0x02;
 
 /// How long the BMC may keep us waiting, in microseconds.
 const READY: u64 = 500_000;
-const ANSWER: u64 = 2_000_000;
+const ANSWER: u64 = 1_000_000;
 /// Answers to somebody else's question that are passed over.
 const STALE: usize = 4;
 

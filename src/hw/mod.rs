@@ -4,7 +4,10 @@
 pub mod bt;
 pub mod lpc;
 pub mod mmio;
+pub mod occ;
+pub mod psi;
 pub mod ram;
 pub mod rtc;
 pub mod thread;
 pub mod uart;
+pub mod xscom;

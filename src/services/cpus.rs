@@ -41,7 +41,7 @@ impl Cpus {
             .into_iter()
             .map(|(pir, thread)| Entry { pir, thread, started: AtomicBool::new(Some(pir) == boot) })
             .collect();
-        threads.sort_by_key(|entry| entry.pir);
+        threads.sort_unstable_by_key(|entry| entry.pir);
         Self { threads }
     }
 

@@ -42,7 +42,7 @@ pub struct Events {
 impl Events {
     /// No event is pending. Of two sources with one number the first counts.
     pub fn new(mut sources: Vec<(Isn, Source)>) -> Self {
-        sources.sort_by_key(|&(isn, _)| isn);
+        sources.sort_unstable_by_key(|&(isn, _)| isn);
         sources.dedup_by_key(|&mut (isn, _)| isn);
         Self { pending: AtomicU64::new(0), sources }
     }

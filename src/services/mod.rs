@@ -78,6 +78,8 @@ impl Services {
     pub fn hand_over(&self) {
         self.console.hand_over();
         self.power.hand_over();
+        // Probing for a device that isn't there is an error of the bus, and nobody's news.
+        self.lpc.map(Lpc::take_errors);
     }
 
     /// Looks at each device that may have something for the OS. Takes no lock that it would have to wait for.

@@ -6,7 +6,7 @@ use crate::units::Pir;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// How long a held call waits for the end of the quiescence before it is refused, in microseconds.
-const HOLD: u64 = 10_000_000;
+const HOLD: u64 = 3_000_000;
 
 const ON: u64 = 1 << 63;
 const REJECT: u64 = 1 << 62;

@@ -7,7 +7,8 @@ use opalite::dt::opal::{Export, OpalNode, OwnInterrupt};
 use opalite::dt::pci::{PciNode, PhbNode, Slot, Stack, Window};
 use opalite::dt::platform::{LpcRoute, PsiNode};
 use opalite::dt::tree::{Phandle, Tree};
-use opalite::dt::{Generation, chosen, cpus, interrupts, memory, opal, pci, platform};
+use opalite::dt::{Generation, chosen, cpus, interrupts, memory, opal, pci, platform, power};
+use opalite::hw::occ::Pstates;
 use opalite::units::{Bdfn, ChipId, Isn, Pir};
 
 pub const QEMU8: &[u8] = include_bytes!("../data/qemu-powernv8.dtb");
@@ -184,7 +185,10 @@ fn own_interrupts(generation: Generation) -> Vec<OwnInterrupt> {
         (0..).zip(names).map(own).collect()
     };
     if generation == Generation::Power8 {
-        return named(0x10, &["fsp", "occ", "fsi", "lpchc", "local_err", "external"]);
+        let mut all = named(0x10, &["fsp", "occ", "fsi", "lpchc", "local_err", "external"]);
+        let errors = [0xffe, 0xfff, 0x17fe, 0x17ff, 0x1ffe, 0x1fff];
+        all.extend(errors.map(|source| OwnInterrupt { source: Isn(source), name: "".into() }));
+        return all;
     }
     let mut all = named(
         0xffff0,
@@ -232,7 +236,7 @@ pub fn publish(tree: &mut Tree, devices: fn(u32) -> Vec<PciNode>) {
     let (base, first, sources, compatible) = match generation {
         Generation::Power8 => (0x3_fffe_8000_0000, 0x10, 0, "ibm,power8-psi"),
         Generation::Power9 => (0x6_0302_0300_0000, 0xffff0, 14, "ibm,power9-psi"),
-        Generation::Power10 => (0x6_0302_0300_0000, 0xffff0, 14, "ibm,power10-psi"),
+        Generation::Power10 => (0x6_0302_0300_0000, 0xffff0, 14, "ibm,power9-psi"),
     };
     let psi =
         PsiNode { chip: ChipId(0), base, size: 1 << 32, first: Isn(first), sources, parent, compatible };
@@ -245,7 +249,19 @@ pub fn publish(tree: &mut Tree, devices: fn(u32) -> Vec<PciNode>) {
         platform::publish_lpc(tree, psi, &routes);
         (0..6).for_each(|index| publish_phb9(tree, generation, index, parent, devices(index)));
     }
-    platform::publish_no_i2c(tree);
+    platform::hide_i2c(tree);
+    let steps: &[(u8, u32)] = match generation {
+        Generation::Power8 => &[],
+        Generation::Power9 => &[(0, 4_000_000), (1, 3_000_000), (2, 2_000_000)],
+        Generation::Power10 => {
+            &[(0, 4_200_000), (1, 4_000_000), (2, 3_800_000), (3, 3_000_000), (4, 2_000_000)]
+        }
+    };
+    if let [.., (nominal, _), (min, _)] = *steps {
+        let turbo = if generation == Generation::Power9 { 1 } else { 2 };
+        let pstates = Pstates { min, nominal, turbo, ultra_turbo: 0, steps: steps.to_vec() };
+        power::publish_pstates(tree, &pstates);
+    }
     cpus::publish(tree, generation);
     memory::publish(tree, &reserved(generation));
     chosen::publish(tree);
@@ -253,7 +269,7 @@ pub fn publish(tree: &mut Tree, devices: fn(u32) -> Vec<PciNode>) {
         generation,
         base: 0x3000_0000,
         entry: 0x3000_3770,
-        runtime_size: 0x1c1_8000,
+        runtime_size: if generation == Generation::Power8 { 0x1c5_8000 } else { 0x1c1_8000 },
         memcons: 0x3024_0000,
         heartbeat_ms: if generation == Generation::Power8 { 200 } else { 2000 },
         interrupts: &own_interrupts(generation),

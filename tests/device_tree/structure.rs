@@ -2,10 +2,11 @@
 
 use crate::flat::{Flat, cells};
 use crate::machine::{self, QEMU8, QEMU9, QEMU9_SMP8, QEMU10, bridge, function};
-use opalite::dt::pci::PciNode;
+use opalite::dt::pci::{PciNode, Slot};
 use opalite::dt::tree::Tree;
 use opalite::error::Error;
-use opalite::units::Pir;
+use opalite::pci::{Device, Kind};
+use opalite::units::{Bdfn, Pir};
 
 const MACHINES: [&[u8]; 4] = [QEMU8, QEMU9, QEMU9_SMP8, QEMU10];
 
@@ -148,6 +149,59 @@ fn no_function_lacks_what_makes_it_one() {
 }
 
 #[test]
+fn a_function_without_a_pin_has_no_interrupt() {
+    let silent = |_| vec![PciNode { interrupt_pin: 0, ..function((1, 0, 0), (0x1b36, 0x10), 0x01_0802, 2) }];
+    let flat = Flat::read(&machine::blob(QEMU9, silent));
+    let path = "/pciex@600c3c0000000/pci@0/mass-storage@0";
+    assert!(flat.nodes.contains_key(path));
+    assert_eq!(flat.property(path, "interrupts"), None);
+}
+
+#[test]
+fn a_slot_has_the_phandle_by_which_the_os_names_it() {
+    let flat = Flat::read(&machine::blob(QEMU9, nested));
+    let slots: Vec<_> =
+        flat.nodes.iter().filter(|(_, properties)| properties.contains_key("ibm,slot-pluggable")).collect();
+    assert_eq!(slots.len(), 6 + 2);
+    assert!(slots.iter().all(|(_, properties)| properties.contains_key("phandle")));
+}
+
+#[test]
+fn the_first_chip_s_lpc_bus_is_found_in_any_order() {
+    let reversed = Tree::from_blob(QEMU9_SMP8).unwrap().to_blob(Pir(0));
+    for qemu in [QEMU9_SMP8, &reversed] {
+        let flat = Flat::read(&machine::blob(qemu, nested));
+        assert_eq!(flat.interrupt_map("/lpcm-opb@6030000000000/lpc@0").len(), 2);
+        assert_eq!(flat.property("/lpcm-opb@6070000000000/lpc@0", "interrupt-map"), None);
+    }
+}
+
+#[test]
+fn what_the_scan_found_is_published() {
+    let found = |bdfn, class, kind, buses, children| Device {
+        bdfn,
+        vendor: 0x1b36,
+        device: 0x10,
+        class,
+        revision: 2,
+        kind,
+        interrupt_pin: 1,
+        buses,
+        children,
+    };
+    let at = |bus, device| Bdfn::new(bus, device, 0).unwrap();
+    let inner = found(at(2, 5), 0x01_0802, Kind::Conventional, None, Vec::new());
+    let outer = found(at(1, 0), 0x06_0400, Kind::ToConventional, Some((2, 2)), vec![inner]);
+    let slot = Slot { label: "riser".into(), reset_by_firmware: true, pluggable: false, surprise: false };
+    let node = PciNode::from_scan(&outer, &|device| device.is_bridge().then(|| slot.clone()));
+    assert_eq!((node.slot.as_ref(), node.extended, node.is_bridge), (Some(&slot), true, true));
+    let inner = &node.children[0];
+    assert_eq!((inner.slot.as_ref(), inner.extended, inner.is_bridge), (None, false, false));
+    assert_eq!((inner.bdfn, inner.vendor, inner.device), (at(2, 5), 0x1b36, 0x10));
+    assert_eq!((inner.class, inner.revision, inner.interrupt_pin), (0x01_0802, 2, 1));
+}
+
+#[test]
 fn functions_are_named_by_class_and_place() {
     let flat = Flat::read(&machine::blob(QEMU9, nested));
     for path in [
@@ -216,7 +270,10 @@ fn a_broken_blob_is_refused_wherever_it_is_cut() {
             "{length}"
         );
     }
-    let mut wrong = QEMU9.to_vec();
-    wrong[3] ^= 1;
-    assert!(Tree::from_blob(&wrong).is_err());
+    // The magic number, the version, the last version that it is compatible with.
+    for (at, value) in [(3, 0xec), (23, 15), (27, 18)] {
+        let mut wrong = QEMU9.to_vec();
+        wrong[at] = value;
+        assert!(Tree::from_blob(&wrong).is_err(), "byte {at}");
+    }
 }

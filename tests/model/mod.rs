@@ -4,6 +4,8 @@
 //! Each test binary uses a part of them.
 #![allow(dead_code, unused_imports)]
 
+pub mod firmware;
+pub mod lpc;
 pub mod pci_device;
 pub mod pec;
 pub mod phb3;

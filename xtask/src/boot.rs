@@ -2,14 +2,14 @@
 
 use crate::{
     board::Board,
+    checks::{self, Expect},
     cli::BootOptions,
     console::{self, Limits, Outcome},
-    demo,
     fetch::{self, Kernel},
     image, initramfs, paths,
     qemu::{Launch, Qemu},
     report::{self, seconds},
-    tools,
+    said, tools,
     traffic::{self, Traffic},
 };
 use anyhow::{Context, Result, bail};
@@ -24,10 +24,14 @@ use tempfile::TempDir;
 /// Drivers and steps of the demonstration.
 const DEMO_MODULES: &[&str] = &["nvme", "e1000e"];
 const DEMO_STEPS: &[&str] = &["nvme", "net", "irq", "pci", "dma"];
+const DEMO_EXPECT: &[Expect] = &[Expect::Nvme, Expect::Net, Expect::Msi("nvme0q"), Expect::Msi("eth0")];
 /// A guest that prints nothing for so long hangs. The longest pause of a good run is the summing of 64 MiB.
 const SILENCE: Duration = Duration::from_secs(60);
 /// What a USB stick or a second disk holds: read-only data that the guest must see unchanged.
 pub const STICK_BYTES: usize = 8 << 20;
+/// Typed at the console in one go: longer than any FIFO of a UART.
+pub const LONG_LINE: &str = "the quick brown fox jumps over the lazy dog 0123456789 and then it goes on for so long that \
+                             every buffer on the way is filled more than once";
 
 /// The kernel and what belongs to it.
 #[derive(Clone)]
@@ -64,20 +68,20 @@ pub struct Booted {
 }
 
 impl Booted {
-    /// Sum of the first bytes of the NVMe disk's file, as the guest should have written them.
-    pub fn disk_sum(&self, bytes: usize) -> Result<String> {
+    /// Sum of the first bytes of a disk's file (`disk`, `stick`), as the guest should have written them.
+    pub fn sum(&self, disk: &str, bytes: usize) -> Result<String> {
         use std::io::Read;
         let mut content = Vec::new();
-        File::open(self.folder.path().join("disk"))?.take(bytes as u64).read_to_end(&mut content)?;
+        File::open(self.folder.path().join(disk))?.take(bytes as u64).read_to_end(&mut content)?;
         Ok(traffic::sha256(&content))
     }
 }
 
 impl Plan {
-    /// Runs it. `answer` may type at the console.
-    pub fn run(mut self, answer: &mut dyn FnMut(&str) -> Option<String>) -> Result<Booted> {
+    /// Runs it, and types where the guest asks for it.
+    pub fn run(mut self) -> Result<Booted> {
         let (folder, traffic) = self.plug()?;
-        let outcome = console::run(&self.launch, self.limits, answer)?;
+        let outcome = console::run(&self.launch, self.limits, &mut type_where_asked)?;
         Ok(Booted { outcome, traffic, folder })
     }
 
@@ -119,6 +123,14 @@ impl Plan {
     }
 }
 
+fn type_where_asked(line: &str) -> Option<String> {
+    match line {
+        "OPALITE-INPUT long" => Some(format!("{LONG_LINE}\n")),
+        "OPALITE-INPUT shell" => Some("echo typed-$((6 * 7)) >/tmp/typed; exit\n".into()),
+        _ => None,
+    }
+}
+
 /// The demonstration, with checks and a summary.
 pub fn demonstrate(options: &BootOptions) -> Result<()> {
     let mut plan = plan(options)?;
@@ -132,7 +144,7 @@ pub fn demonstrate(options: &BootOptions) -> Result<()> {
         options.kernel,
         options.firmware.as_deref().unwrap_or("opalite")
     ));
-    let booted = plan.run(&mut |_| None)?;
+    let booted = plan.run()?;
     let log = keep_log("boot", &booted.outcome.console)?;
     if !ours {
         return match booted.outcome.ending {
@@ -140,9 +152,9 @@ pub fn demonstrate(options: &BootOptions) -> Result<()> {
             other => bail!("{}", other.sentence()),
         };
     }
-    let checks = demo::checks(&booted, DEMO_STEPS);
+    let checks = checks::judge(&booted, DEMO_EXPECT);
     println!();
-    for line in demo::windows(&booted.outcome.console) {
+    for line in said::windows(&booted.outcome.console) {
         println!("  {line}");
     }
     for check in &checks {

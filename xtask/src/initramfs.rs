@@ -11,15 +11,18 @@ use std::{
 pub const MODULES: &[&str] = &[
     "nvme",
     "e1000e",
-    "e1000",
     "igb",
     "8139cp",
     "xhci-pci",
+    "ehci-pci",
+    "ohci-pci",
     "usb-storage",
     "sd_mod",
     "ahci",
     "sym53c8xx",
     "af_packet",
+    "vfio-pci",
+    "vfio_iommu_spapr_tce",
 ];
 
 /// Builds the archive of one kernel and gives its path. Written anew each time, under a name of its kernel.

@@ -4,10 +4,11 @@ mod apt_sources;
 mod bench;
 mod board;
 mod boot;
+mod cases;
+mod checks;
 mod cli;
 mod console;
 mod cpio;
-mod demo;
 mod elf;
 mod fetch;
 mod image;
@@ -15,12 +16,16 @@ mod initramfs;
 mod modules;
 mod packages;
 mod paths;
+mod payload;
 mod qemu;
 mod report;
+mod said;
 mod scan;
+mod test;
 mod toolchain;
 mod tools;
 mod traffic;
+mod vfio;
 
 use anyhow::Result;
 use clap::Parser;
@@ -48,7 +53,7 @@ fn run(cli: cli::Cli) -> Result<()> {
         cli::Command::Boot(options) if options.interactive => boot::interactive(&options),
         cli::Command::Boot(options) => boot::demonstrate(&options),
         cli::Command::Debug(options) => boot::debug(&options),
-        cli::Command::Test { .. } => anyhow::bail!("not yet"),
+        cli::Command::Test { part, only, firmware } => test::run(part, only.as_deref(), firmware.as_deref()),
         cli::Command::Bench { args } => bench::run(args),
         cli::Command::Fetch { refresh, with_64k } => fetch::everything(refresh, with_64k),
         cli::Command::Clean { cache } => clean(cache),
@@ -56,7 +61,7 @@ fn run(cli: cli::Cli) -> Result<()> {
 }
 
 fn clean(cache: bool) -> Result<()> {
-    for name in ["opalite", "firmware", "firmware-again"] {
+    for name in ["opalite", "firmware", "firmware-again", "payload"] {
         fetch::remove(&paths::target().join(name))?;
     }
     for file in [paths::lid(), paths::elf()] {

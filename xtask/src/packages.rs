@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_newest_kernel_is_found_by_number_and_not_by_letter() {
-        let mut names = vec!["linux-image-6.12.100+deb12-x", "linux-image-6.12.95+deb12-x"];
+        let mut names = ["linux-image-6.12.100+deb12-x", "linux-image-6.12.95+deb12-x"];
         names.sort_by_key(|name| numbers(name));
         assert_eq!(names.last(), Some(&"linux-image-6.12.100+deb12-x"));
     }

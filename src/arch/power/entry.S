@@ -107,6 +107,7 @@ boot:
     addi  %r6, %r6, 8
     bdnz  4b
     mr    %r3, %r29
+    subf  %r10, %r30, %r29
     bl    set_up_image_only
     sync
     icbi  0, %r29
@@ -126,38 +127,55 @@ at_home:
     nop
     b     .
 
-# r3 = image base. Clears bss, relocates, sets r1 and r2. Clobbers r4-r9, ctr.
+# r3 = image base. Clears bss, relocates, sets r1 and r2. Clobbers r4-r11, ctr.
 set_up_image:
-    mflr  %r9
+    mflr  %r11
+    mr    %r10, %r3
     bl    set_up_image_only
     bl    set_stack_and_toc
-    mtlr  %r9
+    mtlr  %r11
     blr
 
-# r3 = image base. Clears bss and applies R_PPC64_RELATIVE. Clobbers r4-r8, ctr.
+# r3 = image base, r10 = its distance from where the image's addresses point (first from 0, where it is linked).
+# Clears bss and adds that distance to each address, which .relr.dyn names: an even entry is the offset of one, an
+# odd entry a bitmap of which of the next 63 doublewords are addresses too. Clobbers r4-r9, ctr.
 set_up_image_only:
     LOAD_OFFSET %r4, _bss_start
     LOAD_OFFSET %r5, _bss_end
     subf  %r5, %r4, %r5
-    srdi  %r5, %r5, 3
+    srdi  %r5, %r5, 7                   # cache blocks of 128 bytes: linker.ld aligns both ends
     mtctr %r5
     add   %r4, %r4, %r3
-    li    %r6, 0
-1:  std   %r6, 0(%r4)
-    addi  %r4, %r4, 8
+1:  dcbz  0, %r4
+    addi  %r4, %r4, 128
     bdnz  1b
-    LOAD_OFFSET %r4, _rela_start
-    LOAD_OFFSET %r5, _rela_end
+    LOAD_OFFSET %r4, _relr_start
+    LOAD_OFFSET %r5, _relr_end
     add   %r4, %r4, %r3
     add   %r5, %r5, %r3
 2:  cmpld %r4, %r5
     bgelr
-    ld    %r6, 0(%r4)                   # offset
-    ld    %r7, 16(%r4)                  # addend
-    add   %r7, %r7, %r3
-    stdx  %r7, %r6, %r3
-    addi  %r4, %r4, 24
+    ld    %r7, 0(%r4)
+    addi  %r4, %r4, 8
+    andi. %r8, %r7, 1
+    bne   3f
+    add   %r6, %r7, %r3
+    ld    %r8, 0(%r6)
+    add   %r8, %r8, %r10
+    std   %r8, 0(%r6)
+    addi  %r6, %r6, 8
     b     2b
+3:  mr    %r9, %r6
+    addi  %r6, %r6, 63 * 8
+4:  srdi. %r7, %r7, 1
+    beq   2b
+    andi. %r8, %r7, 1
+    beq   5f
+    ld    %r8, 0(%r9)
+    add   %r8, %r8, %r10
+    std   %r8, 0(%r9)
+5:  addi  %r9, %r9, 8
+    b     4b
 
 # r3 = image base. Clobbers r4.
 set_stack_and_toc:

@@ -23,6 +23,25 @@ pub fn opal_entry_address() -> u64 {
     opal_entry as *const () as u64
 }
 
+/// Return addresses of the functions that are being executed, innermost first, as offsets in the image.
+pub fn backtrace() -> impl Iterator<Item = u64> {
+    let mut frame: u64;
+    // SAFETY: reads a register.
+    unsafe { asm!("mr {}, 1", out(reg) frame, options(nomem, nostack, preserves_flags)) };
+    let mut left = 32;
+    core::iter::from_fn(move || {
+        // SAFETY: in firmware's stacks each frame begins with the address of the next; the outermost holds 0.
+        frame = unsafe { *core::ptr::with_exposed_provenance::<u64>(frame as usize) };
+        left -= 1;
+        if frame == 0 || left == 0 {
+            return None;
+        }
+        // SAFETY: the caller's frame, whose third doubleword is the saved LR.
+        let lr = unsafe { *core::ptr::with_exposed_provenance::<u64>(frame as usize + 16) };
+        Some(lr.wrapping_sub(image_start()))
+    })
+}
+
 /// Jumps into the kernel, in the state of `reference/linux-opal-contract.md` §1.2.
 ///
 /// # Safety

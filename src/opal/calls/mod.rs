@@ -4,7 +4,9 @@
 pub mod console;
 pub mod cpus;
 pub mod events;
+pub mod interrupts;
 pub mod nvram;
+pub mod pci;
 pub mod power;
 pub mod system;
 pub mod time;

@@ -1,0 +1,267 @@
+//! POWER9's XIVE: a source's PQ bits → EAS → END (event queue and whom it notifies) → NVT → thread context.
+//!
+//! Registers, structures and order are from `reference/platform-qemu-powernv.md` §6; what the OS asks is in
+//! `reference/linux-opal-contract.md` §2.4. Left out: several chips (blocks of others are refused), XICS emulation,
+//! groups, store-EOI.
+
+mod dump;
+mod engine;
+mod queues;
+mod regs;
+mod reset;
+mod routes;
+mod setup;
+mod structures;
+mod tables;
+mod virtuals;
+mod vps;
+
+pub use setup::core_tima_bar;
+pub use tables::Tables;
+
+use super::bitmap::Bitmap;
+use super::source::{NotifyPort, Source, Sources};
+use super::{
+    Controller, Dump, Mode, Priority, Queue, QueueInfo, QueuePosition, Route, SourceInfo, Vp, VpInfo,
+    VpSettings,
+};
+use crate::error::{Error, Result};
+use crate::hw::mmio::Mmio;
+use crate::hw::ram::Ram;
+use crate::mem::OsBuffer;
+use crate::sync::{Guard, Lock};
+use crate::units::{ChipId, Isn, Pir};
+use alloc::vec::Vec;
+use engine::Engine;
+use structures::Eas;
+use tables::{PagedTable, SOURCES};
+use vps::Vps;
+
+/// Numbers below this one are never given out: an OS takes small ones for ISA interrupts.
+const FIRST_SOURCE: u32 = 0x10;
+
+/// Where the unit's regions shall be, chosen by the board. Sizes are powers of two.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// Registers, notify page, indirect TIMA: 512 KiB.
+    pub ic: u64,
+    /// TIMA: four pages of 64 KiB, at one address for all chips.
+    pub tm: u64,
+    /// NVTs.
+    pub pc: u64,
+    /// Size of that.
+    pub pc_size: u64,
+    /// ESB pages of sources and of ENDs.
+    pub vc: u64,
+    /// Size of that.
+    pub vc_size: u64,
+}
+
+/// What a chip's controller is made from.
+pub struct Setup<'a, I, R> {
+    /// The chip; its number is its block, so it is below 16.
+    pub chip: ChipId,
+    /// Hardware threads that are there; those of other chips are left out.
+    pub threads: &'a [Pir],
+    /// Where the regions shall be.
+    pub addresses: Addresses,
+    /// The chip's XSCOM window: offset = address × 8.
+    pub xscom: &'a dyn Mmio,
+    /// What will answer at `addresses.ic`.
+    pub ic: I,
+    /// What will answer at `addresses.vc`.
+    pub vc: I,
+    /// Memory.
+    pub ram: R,
+    /// The tables in it.
+    pub tables: Tables,
+}
+
+/// The controller of one chip.
+pub struct Xive1<I, R> {
+    chip: ChipId,
+    addresses: Addresses,
+    /// Blocks of sources in devices.
+    sources: Vec<Source>,
+    state: Lock<State<I, R>>,
+}
+
+/// What calls change.
+struct State<I, R> {
+    mode: Option<Mode>,
+    engine: Engine<I, R>,
+    vps: Vps,
+    /// Sources from here on belong to devices; those below can be allocated.
+    devices: u32,
+    /// Allocated sources.
+    allocated: Bitmap,
+    /// Sources whose EAS the OS changed since the last reset.
+    routed: Bitmap,
+    /// NVTs whose VP or queues the OS changed since the last reset.
+    touched: Bitmap,
+    /// Pages that the OS donated and no table uses yet.
+    donated: Vec<u64>,
+}
+
+impl<I: Mmio, R: Ram> Xive1<I, R> {
+    /// Sets the chip's unit up: everything is masked, the threads can be notified.
+    ///
+    /// # Errors
+    /// `Hardware` when the unit doesn't answer in time; `Unsupported` for a chip number that no block has.
+    pub fn new(setup: Setup<'_, I, R>) -> Result<Self> {
+        let Setup { chip, threads, addresses, xscom, ic, vc, ram, tables } = setup;
+        let block = u8::try_from(chip.0).ok().filter(|&block| block < 16);
+        let block = block.ok_or(Error::Unsupported("XIVE block of the chip"))?;
+        setup::bars(&setup::Scom(xscom), &addresses);
+        setup::configure(&ic, block);
+        setup::domains(&ic, block);
+        let ends = PagedTable::ends(tables.ends, &ram);
+        let nvts = PagedTable::nvts(tables.nvts, &ram);
+        let room = ends.room() + nvts.room();
+        let end_esbs = setup::end_esbs(&addresses);
+        let engine = Engine { ic, vc, ram, block, eat: tables.eat, end_esbs, ends, nvts };
+        engine.make_ordering_end();
+        setup::tables(&engine.ic, &engine.ram, block, &tables);
+        let mut state = State {
+            mode: None,
+            engine,
+            vps: Vps::new(chip, block, threads.iter().copied()),
+            devices: SOURCES,
+            allocated: Bitmap::new(SOURCES),
+            routed: Bitmap::new(SOURCES),
+            touched: Bitmap::new(tables::VPS),
+            donated: Vec::with_capacity(room),
+        };
+        state.start_threads()?;
+        log::info!("XIVE#{}: {} threads, {SOURCES} sources", chip.0, state.vps.threads().count());
+        Ok(Self { chip, addresses, sources: Vec::new(), state: Lock::new(state) })
+    }
+
+    /// The state, once the OS has asked for exploitation mode.
+    fn exploited(&self) -> Result<Guard<'_, State<I, R>>> {
+        let state = self.state.lock();
+        match state.mode {
+            Some(Mode::Exploitation) => Ok(state),
+            _ => Err(Error::WrongState("XIVE isn't in exploitation mode")),
+        }
+    }
+
+    /// The device block of a source, and its position there.
+    fn device(&self, isn: Isn) -> Option<(&Source, u32)> {
+        self.sources.iter().find_map(|source| Some((source, source.position(isn)?)))
+    }
+
+    fn check_chip(&self, chip: Option<ChipId>) -> Result {
+        if chip.is_none_or(|chip| chip == self.chip) { Ok(()) } else { Err(Error::Parameter("chip")) }
+    }
+}
+
+impl<I: Mmio, R: Ram> Sources for Xive1<I, R> {
+    fn reserve(&mut self, count: u32, align: u32) -> Result<Isn> {
+        let state = self.state.get_mut();
+        let first = state.devices.checked_sub(count).map(|first| first & !(align - 1));
+        let first = first.filter(|&first| count != 0 && first > FIRST_SOURCE);
+        let first = first.ok_or(Error::Resource("interrupt sources"))?;
+        if state.allocated.next(first).is_some_and(|taken| taken < state.devices) {
+            return Err(Error::Resource("interrupt sources"));
+        }
+        state.devices = first;
+        let mut eas = state.idle_eas(first);
+        for index in first..first + count {
+            eas.set_data(state.vps.isn(index).0 & structures::DATA_LIMIT);
+            state.engine.put_eas(index, eas);
+        }
+        Ok(state.vps.isn(first))
+    }
+
+    fn register(&mut self, source: Source) {
+        self.sources.push(source);
+    }
+
+    fn notify_port(&self, port: NotifyPort) -> u64 {
+        self.addresses.ic
+            + match port {
+                NotifyPort::Phb(number) => regs::notify::phb(number),
+                NotifyPort::Psi => regs::notify::PSI,
+            }
+    }
+
+    fn chip(&self) -> ChipId {
+        self.chip
+    }
+}
+
+impl<I: Mmio, R: Ram> State<I, R> {
+    /// EAS of a source that nobody has routed: valid, masked, its own number as data.
+    fn idle_eas(&self, index: u32) -> Eas {
+        let mut eas = Eas::default();
+        eas.set_valid(true);
+        eas.set_masked(true);
+        eas.set_end_block(self.engine.block);
+        let thread = engine::FIRST_THREAD | self.vps.threads().next().map_or(0, u32::from);
+        eas.set_end_index(vps::end_of(thread, Priority::LEAST));
+        eas.set_data(self.vps.isn(index).0 & structures::DATA_LIMIT);
+        eas
+    }
+}
+
+impl<I: Mmio, R: Ram> Controller for Xive1<I, R> {
+    fn reset(&self, mode: Mode) -> Result {
+        self.state.lock().reset(mode, &self.sources)
+    }
+    fn source(&self, isn: Isn) -> Result<SourceInfo> {
+        self.source_info(isn)
+    }
+    fn route(&self, isn: Isn) -> Result<Route> {
+        self.exploited()?.route(isn)
+    }
+    fn set_route(&self, isn: Isn, route: Route) -> Result {
+        self.exploited()?.set_route(isn, route, self.device(isn))
+    }
+    fn queue(&self, vp: Vp, priority: Priority) -> Result<QueueInfo> {
+        self.exploited()?.queue(vp, priority, self.addresses.vc)
+    }
+    fn set_queue(&self, vp: Vp, priority: Priority, queue: Option<Queue>) -> Result {
+        self.exploited()?.set_queue(vp, priority, queue)
+    }
+    fn queue_position(&self, vp: Vp, priority: Priority) -> Result<QueuePosition> {
+        self.exploited()?.queue_position(vp, priority)
+    }
+    fn set_queue_position(&self, vp: Vp, priority: Priority, position: QueuePosition) -> Result {
+        self.exploited()?.set_queue_position(vp, priority, position)
+    }
+    fn donate_page(&self, chip: Option<ChipId>, page: OsBuffer) -> Result {
+        let mut state = self.exploited()?;
+        self.check_chip(chip)?;
+        state.donate_page(page)
+    }
+    fn allocate_vps(&self, order: u32) -> Result<Vp> {
+        self.exploited()?.allocate_vps(order)
+    }
+    fn free_vps(&self, first: Vp) -> Result {
+        self.exploited()?.free_vps(first)
+    }
+    fn vp(&self, vp: Vp) -> Result<VpInfo> {
+        self.exploited()?.vp(vp, self.chip)
+    }
+    fn set_vp(&self, vp: Vp, settings: Option<VpSettings>) -> Result {
+        self.exploited()?.set_vp(vp, settings)
+    }
+    fn vp_state(&self, vp: Vp) -> Result<u64> {
+        self.exploited()?.vp_state(vp)
+    }
+    fn allocate_irq(&self, chip: Option<ChipId>) -> Result<Isn> {
+        let mut state = self.exploited()?;
+        self.check_chip(chip)?;
+        state.allocate_irq()
+    }
+    fn free_irq(&self, isn: Isn) -> Result {
+        self.exploited()?.free_irq(isn)
+    }
+    fn sync(&self, isn: Isn) -> Result {
+        self.exploited()?.sync(isn)
+    }
+    fn dump(&self, what: Dump, id: u32) -> Result {
+        self.show(what, id)
+    }
+}

@@ -1,0 +1,106 @@
+//! XIVE_RESET: back to what boot left, at the price of what the OS touched.
+
+use super::State;
+use super::engine::FIRST_THREAD;
+use super::regs::{INDIRECT_THREAD, IndirectThread, THREAD_ENABLE, tima};
+use super::structures::Nvt;
+use crate::error::{Error, Result};
+use crate::hw::mmio::Mmio;
+use crate::hw::ram::Ram;
+use crate::interrupts::Mode;
+use crate::interrupts::source::{Source, esb};
+
+impl<I: Mmio, R: Ram> State<I, R> {
+    /// Does all of it even if a step fails, so that as little as possible of the OS's memory stays in use; tells of
+    /// the first failure.
+    pub(super) fn reset(&mut self, mode: Mode, devices: &[Source]) -> Result {
+        self.mode = Some(mode);
+        let mut result = self.reset_sources(devices);
+        result = result.and(self.engine.sync());
+        result = result.and(self.reset_vps());
+        result.and(self.start_threads())
+    }
+
+    fn reset_sources(&mut self, devices: &[Source]) -> Result {
+        let mut result = Ok(());
+        let mut from = 0;
+        while let Some(index) = self.allocated.next(from) {
+            result = result.and(self.retire(index));
+            from = index + 1;
+        }
+        from = self.devices;
+        while let Some(index) = self.routed.next(from) {
+            let isn = self.vps.isn(index);
+            let device = devices.iter().find_map(|source| Some((source, source.position(isn)?)));
+            if let Some((source, position)) = device {
+                source.load(position, esb::SET_OFF);
+            }
+            result = result.and(self.engine.set_eas(index, self.idle_eas(index)));
+            from = index + 1;
+        }
+        self.allocated.clear();
+        self.routed.clear();
+        result
+    }
+
+    /// Disables all VPs that the OS used, takes them back and gives up its pages.
+    fn reset_vps(&mut self) -> Result {
+        let mut result = Ok(());
+        let mut from = 0;
+        while let Some(index) = self.touched.next(from) {
+            result = result.and(self.disable_vp(index));
+            from = index + 1;
+        }
+        self.touched.clear();
+        self.vps.reset();
+        self.donated.clear();
+        result = result.and(self.engine.scrub_all());
+        let ends = self.engine.ends.drop_donated(&self.engine.ram);
+        let nvts = self.engine.nvts.drop_donated(&self.engine.ram);
+        if ends || nvts { result.and(self.engine.kill_translations()) } else { result }
+    }
+
+    /// Makes the threads' VPs valid and puts the threads into their state after reset, ready to be notified.
+    pub(super) fn start_threads(&mut self) -> Result {
+        let mut result = Ok(());
+        for thread in self.vps.threads() {
+            result = result.and(self.restart_thread(thread));
+            let valid = self.engine.update_nvt(FIRST_THREAD | u32::from(thread), |_| {
+                let mut nvt = Nvt::default();
+                nvt.control.set_valid(true);
+                nvt
+            });
+            result = result.and(valid);
+        }
+        result
+    }
+
+    /// Disables a thread, which resets its context, enables it, and makes its physical ring valid.
+    fn restart_thread(&mut self, thread: u8) -> Result {
+        let ic = &self.engine.ic;
+        let [low, high] = &THREAD_ENABLE;
+        let [state, set, clear] = if thread < 64 { low } else { high };
+        let bit = 1 << (63 - (thread & 63));
+        clear.write(ic, bit);
+        set.write(ic, bit);
+        // The load also makes the TIMA see the change.
+        if state.read(ic) & bit == 0 {
+            return Err(Error::Hardware("XIVE thread enable"));
+        }
+        self.with_tima(thread, |ic| ic.write8(tima::VT, tima::VALID));
+        Ok(())
+    }
+
+    /// Lets `act` use the TIMA of a thread.
+    pub(super) fn with_tima<T>(&mut self, thread: u8, act: impl FnOnce(&I) -> T) -> T {
+        let mut indirect = IndirectThread(0);
+        indirect.set_valid(true);
+        indirect.set_thread(thread);
+        INDIRECT_THREAD.write(&self.engine.ic, indirect);
+        // Hardware wants the load before the TIMA is used.
+        INDIRECT_THREAD.read(&self.engine.ic);
+        let result = act(&self.engine.ic);
+        INDIRECT_THREAD.write(&self.engine.ic, IndirectThread(0));
+        result
+    }
+}

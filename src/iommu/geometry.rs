@@ -1,0 +1,191 @@
+//! Shapes of translated windows. A shape or a table that exists as a type passed every check of
+//! `reference/phb-dma-windows.md` §6.7; nothing looks again.
+
+use super::{FOUR_GIB, Select, Translation, WindowIndex};
+use crate::error::{Error, Result};
+use crate::mem::MemoryMap;
+
+/// Bus addresses above this many bits select a TVE or mean an MSI, so a window can't reach them.
+const BUS_BITS: u32 = 59;
+
+/// log2 of the bytes that one level of the largest table has: the TVE's field for it has five bits.
+const MAX_LEVEL_SHIFT: u32 = 31 + 11;
+
+/// How a window divides a bus address: IO page, levels, and bytes of one level's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    page_shift: u8,
+    levels: u8,
+    level_shift: u8,
+}
+
+impl Geometry {
+    /// Checks a shape as the OS gives it: bytes of an IO page, levels, bytes of one level's table.
+    ///
+    /// # Errors
+    /// `Parameter` when the generation doesn't translate that page, when the levels or the table's size can't be
+    /// encoded, or when the window would be wider than the bus.
+    pub fn new(translation: &Translation, page_bytes: u64, levels: u64, level_bytes: u64) -> Result<Self> {
+        if !matches!(levels, 1..=5) {
+            return Err(Error::Parameter("TCE levels"));
+        }
+        if !level_bytes.is_power_of_two() || level_bytes < 4096 {
+            return Err(Error::Parameter("TCE table size"));
+        }
+        let level_shift = level_bytes.trailing_zeros();
+        if level_shift > MAX_LEVEL_SHIFT {
+            return Err(Error::Parameter("TCE table size"));
+        }
+        let page_shift = page_bytes.trailing_zeros();
+        if !page_bytes.is_power_of_two()
+            || !translation.page_shifts.iter().any(|&s| u32::from(s) == page_shift)
+        {
+            return Err(Error::Parameter("IO page size"));
+        }
+        let geometry =
+            Self { page_shift: page_shift as u8, levels: levels as u8, level_shift: level_shift as u8 };
+        if geometry.width() > BUS_BITS {
+            return Err(Error::Parameter("window wider than the bus"));
+        }
+        Ok(geometry)
+    }
+
+    /// Builds a shape from what a TVE holds, without a check: for looking at TVEs only.
+    pub(super) const fn decoded(page_shift: u8, levels: u8, level_shift: u8) -> Self {
+        Self { page_shift, levels, level_shift }
+    }
+
+    /// log2 of the IO page.
+    pub const fn page_shift(self) -> u8 {
+        self.page_shift
+    }
+    /// Levels, 1 to 5.
+    pub const fn levels(self) -> u8 {
+        self.levels
+    }
+    /// log2 of the bytes of one level's table.
+    pub const fn level_shift(self) -> u8 {
+        self.level_shift
+    }
+    /// Bits of bus address that the window spans.
+    pub const fn width(self) -> u32 {
+        self.levels as u32 * (self.level_shift as u32 - 3) + self.page_shift as u32
+    }
+    /// Whether bus addresses at or above 4 GiB are in the window's reach.
+    pub const fn reaches_beyond_4_gib(self) -> bool {
+        self.width() > 32
+    }
+}
+
+/// A table of TCEs of the OS, checked: its top level lies wholly in RAM of the OS, aligned to its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Table {
+    geometry: Geometry,
+    address: u64,
+}
+
+impl Table {
+    /// Checks where a table lies.
+    ///
+    /// # Errors
+    /// `Parameter` when it isn't aligned to the size of a level (hardware ORs the index in) or isn't wholly in RAM
+    /// that the OS owns.
+    pub fn new(geometry: Geometry, address: u64, memory: &MemoryMap) -> Result<Self> {
+        let bytes = 1 << geometry.level_shift;
+        if address & (bytes - 1) != 0 {
+            return Err(Error::Parameter("TCE table alignment"));
+        }
+        if !memory.is_os_ram(address, bytes) {
+            return Err(Error::Parameter("TCE table not in RAM of the OS"));
+        }
+        Ok(Self { geometry, address })
+    }
+
+    /// Checks that the window can be used at its place: in the 4 GiB mode the first 4 GiB of a table in window 1 are
+    /// never reached, and what a one-level table in window 0 has beyond them neither. A table of more levels may
+    /// reach further than it is filled, so its reach says nothing about window 0.
+    ///
+    /// # Errors
+    /// `Parameter` when part of the window that the OS must mean can't be reached.
+    pub fn fits(&self, select: Select, index: WindowIndex) -> Result {
+        let beyond = self.geometry.reaches_beyond_4_gib();
+        let bad = match (select, index) {
+            (Select::Bit59, _) => false,
+            (Select::FourGiB, WindowIndex::Zero) => beyond && self.geometry.levels == 1,
+            (Select::FourGiB, WindowIndex::One) => !beyond,
+        };
+        if bad { Err(Error::Parameter("window doesn't fit its side of 4 GiB")) } else { Ok(()) }
+    }
+
+    /// Its shape.
+    pub const fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+    /// Its real address.
+    pub const fn address(&self) -> u64 {
+        self.address
+    }
+}
+
+/// Whether an end is at or below 4 GiB.
+pub(super) const fn below_4_gib(end: u64) -> bool {
+    end <= FOUR_GIB
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PHB4: Translation = Translation { page_shifts: &[12, 16, 21, 30], no_translate_50: true };
+
+    #[test]
+    fn width_counts_levels_and_page() {
+        let cases = [
+            (0x1_0000, 1, 0x4_0000, 31),
+            (0x1000, 5, 0x1000, 57),
+            (0x4000_0000, 1, 0x1000, 39),
+            (0x1_0000, 2, 0x1_0000, 42),
+        ];
+        for (page, levels, bytes, width) in cases {
+            assert_eq!(Geometry::new(&PHB4, page, levels, bytes).map(Geometry::width), Ok(width));
+        }
+    }
+
+    #[test]
+    fn a_shape_that_hardware_can_t_walk_is_refused() {
+        let bad = [
+            (0x1000, 0, 0x1000),
+            (0x1000, 6, 0x1000),
+            (0x1000, 0x1_0000_0001, 0x1000),
+            (0x1000, 1, 0x3000),
+            (0x1000, 1, 0x800),
+            (0x1000, 1, 0),
+            (0x1000, 1, 1 << 43),
+            (0x100_0000, 1, 0x1000),
+            (0x1800, 1, 0x1000),
+            (0, 1, 0x1000),
+            (0x1_0000, 5, 0x1000),
+            (0x4000_0000, 4, 0x1000),
+        ];
+        for (page, levels, bytes) in bad {
+            let result = Geometry::new(&PHB4, page, levels, bytes);
+            if (page, levels, bytes) == (0x1_0000, 5, 0x1000) {
+                // 5 * 9 + 16 = 61
+                assert!(result.is_err(), "61 bits");
+            }
+            assert!(matches!(result, Err(Error::Parameter(_))), "{page:#x} {levels} {bytes:#x}");
+        }
+        assert_eq!(Geometry::new(&PHB4, 0x4000_0000, 3, 0x1000).map(Geometry::width), Ok(57));
+    }
+
+    #[test]
+    fn a_table_lies_aligned_in_memory_of_the_os() {
+        let memory = MemoryMap { ram: alloc::vec![0..0x8000_0000], firmware: 0x7f00_0000..0x8000_0000 };
+        let shape = Geometry::new(&PHB4, 0x1_0000, 1, 0x4_0000).unwrap_or_else(|_| unreachable!());
+        assert!(Table::new(shape, 0x2000_0000, &memory).is_ok());
+        assert!(Table::new(shape, 0x7efc_0000, &memory).is_ok());
+        for bad in [0x2000_1000, 0x2000_0001, 0x7f00_0000, 0x7ff0_0000, 0x8000_0000, 0xc000_0000_2000_0000] {
+            assert!(Table::new(shape, bad, &memory).is_err(), "{bad:#x}");
+        }
+    }
+}

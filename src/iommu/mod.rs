@@ -1,0 +1,164 @@
+//! The DMA-window engine: what a window is, how it is encoded, and the acts on it.
+//!
+//! It knows nothing of OPAL or of registers. What it needs of a bridge it asks through [`Bridge`], which `phb`
+//! implements. `reference/phb-dma-windows.md` §6 to §8.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+pub mod bypass;
+pub mod geometry;
+pub mod tve;
+pub mod window;
+
+use crate::error::{Error, Result};
+use tve::Tve;
+
+/// A partitionable endpoint of one bridge. It exists only if that bridge has it: [`PeLimits::pe`] makes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PeNumber(u16);
+
+impl PeNumber {
+    /// The number.
+    pub const fn as_u16(self) -> u16 {
+        self.0
+    }
+    /// The number, to index a table.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// How many PEs a bridge has. The last one is reserved: every requester that nobody claimed is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeLimits {
+    count: u16,
+}
+
+impl PeLimits {
+    /// `count` PEs; at least one.
+    pub const fn new(count: u16) -> Self {
+        Self { count }
+    }
+    /// Number of PEs.
+    pub const fn count(self) -> u16 {
+        self.count
+    }
+    /// The reserved PE.
+    pub const fn reserved(self) -> PeNumber {
+        PeNumber(self.count - 1)
+    }
+    /// The PE of that number.
+    ///
+    /// # Errors
+    /// `Parameter` when the bridge has none.
+    #[inline(always)]
+    pub fn pe(self, number: u64) -> Result<PeNumber> {
+        if number < u64::from(self.count) { Ok(PeNumber(number as u16)) } else { Err(Error::Parameter("PE")) }
+    }
+}
+
+/// Which of a PE's two windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowIndex {
+    /// Bus addresses that the selector sends to the first TVE.
+    Zero,
+    /// Those that it sends to the second.
+    One,
+}
+
+/// A place for a window: a PE that the OS may use, and one of its two TVEs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    pe: PeNumber,
+    index: WindowIndex,
+}
+
+impl Slot {
+    /// Checks a PE and the number of its window, which is twice the PE's plus 0 or 1.
+    ///
+    /// # Errors
+    /// `Parameter` when there is no such PE, when it is the reserved one (a window there would be open to every
+    /// requester that nobody claimed), or when the window is another PE's.
+    #[inline(always)]
+    pub fn new(limits: PeLimits, pe: u64, window: u64) -> Result<Self> {
+        let pe = limits.pe(pe)?;
+        if pe == limits.reserved() {
+            return Err(Error::Parameter("the reserved PE has no windows"));
+        }
+        if window >> 1 != u64::from(pe.0) {
+            return Err(Error::Parameter("window of another PE"));
+        }
+        Ok(Self { pe, index: if window & 1 == 0 { WindowIndex::Zero } else { WindowIndex::One } })
+    }
+    /// The PE.
+    pub const fn pe(self) -> PeNumber {
+        self.pe
+    }
+    /// Which of its windows.
+    pub const fn index(self) -> WindowIndex {
+        self.index
+    }
+    /// Index in the bridge's TVT.
+    pub const fn tve_index(self) -> usize {
+        (self.pe.0 as usize) << 1 | self.index as usize
+    }
+}
+
+/// How the bridge chooses between a PE's two TVEs (§6.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Select {
+    /// By bit 59 of the bus address.
+    Bit59,
+    /// TVE 1 takes what is at or above 4 GiB.
+    FourGiB,
+}
+
+/// Where TVE 1 begins in the 4 GiB mode.
+pub const FOUR_GIB: u64 = 1 << 32;
+
+/// What a generation of bridges translates.
+#[derive(Debug)]
+pub struct Translation {
+    /// log2 of the IO page sizes, ascending.
+    pub page_shifts: &'static [u8],
+    /// Whether a no-translate TVE must set bit 56.
+    pub no_translate_50: bool,
+}
+
+/// Which cached translations to drop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kill {
+    /// Those of one PE.
+    Pe(PeNumber),
+    /// All.
+    All,
+}
+
+/// What the engine asks of a bridge.
+pub trait Bridge {
+    /// How it selects the TVE.
+    fn select(&self) -> Select;
+    /// The TVE that is wanted in a slot.
+    fn tve(&self, slot: Slot) -> Tve;
+    /// Writes a TVE, or changes nothing.
+    ///
+    /// # Errors
+    /// `Hardware` when the bridge doesn't answer; what is wanted is then as before.
+    fn write_tve(&mut self, slot: Slot, tve: Tve) -> Result;
+    /// Puts back what was wanted in a slot after a failure, and, if the bridge still answers, what it holds.
+    fn restore_tve(&mut self, slot: Slot, tve: Tve);
+    /// Drops cached translations; when it returns, no access that used them is under way.
+    ///
+    /// # Errors
+    /// `Hardware` when the bridge doesn't answer or doesn't finish in time.
+    fn invalidate(&mut self, kill: Kill) -> Result;
+    /// Stops a PE's DMA; tells whether it ran before.
+    ///
+    /// # Errors
+    /// `Hardware` when the bridge doesn't answer.
+    fn stop_dma(&mut self, pe: PeNumber) -> Result<bool>;
+    /// Lets a PE's DMA run.
+    ///
+    /// # Errors
+    /// `Hardware` when the bridge doesn't answer.
+    fn resume_dma(&mut self, pe: PeNumber) -> Result;
+}

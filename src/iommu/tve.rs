@@ -1,0 +1,140 @@
+//! Translation-validation entries: one 64-bit word per window (`reference/phb-dma-windows.md` §6.1).
+
+use super::Translation;
+use super::bypass::Bypass;
+use super::geometry::{Geometry, Table};
+use bitfield::bitfield;
+
+/// IBM counts bits from the most significant one.
+const fn ibm(bit: usize) -> usize {
+    63 - bit
+}
+
+bitfield! {
+    /// The word of a translated window.
+    #[derive(Clone, Copy)]
+    struct Translated(u64);
+    /// Real address of the table, in 4 KiB.
+    u64, table, set_table: ibm(0), ibm(47);
+    /// Levels less one.
+    u8, levels, set_levels: ibm(48), ibm(50);
+    /// log2 of a level's bytes, less 11.
+    u8, size, set_size: ibm(51), ibm(55);
+    /// log2 of the IO page, less 11; 0 means no translation.
+    u8, page, set_page: ibm(59), ibm(63);
+}
+
+bitfield! {
+    /// The word of a window that passes addresses on unchanged. Limits are in 16 MiB, cut in two.
+    #[derive(Clone, Copy)]
+    struct NoTranslate(u64);
+    u64, start_low, set_start_low: ibm(0), ibm(23);
+    u64, end_low, set_end_low: ibm(24), ibm(47);
+    bool, marker, set_marker: ibm(51);
+    u64, start_high, set_start_high: ibm(52), ibm(53);
+    u64, end_high, set_end_high: ibm(54), ibm(55);
+    bool, bits_50, set_bits_50: ibm(56);
+}
+
+/// A TVE as the bridge holds it.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tve(u64);
+
+/// What a TVE says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Nothing may pass.
+    Closed,
+    /// Addresses go through a table.
+    Translated {
+        /// How the table divides an address.
+        geometry: Geometry,
+        /// Its real address.
+        table: u64,
+    },
+    /// Addresses from `start` up to `end` pass unchanged.
+    NoTranslate {
+        /// First address.
+        start: u64,
+        /// First address that no longer passes.
+        end: u64,
+    },
+}
+
+impl Tve {
+    /// The closed window.
+    pub const CLOSED: Self = Self(0);
+
+    /// The TVE that walks a table.
+    pub fn translated(table: &Table) -> Self {
+        let geometry = table.geometry();
+        let mut word = Translated(0);
+        word.set_table(table.address() >> 12);
+        word.set_levels(geometry.levels() - 1);
+        word.set_size(geometry.level_shift() - 11);
+        word.set_page(geometry.page_shift() - 11);
+        Self(word.0)
+    }
+
+    /// The TVE that passes a range unchanged.
+    pub fn no_translate(translation: &Translation, bypass: &Bypass) -> Self {
+        let (start, end) = (bypass.start() >> 24, bypass.end() >> 24);
+        let mut word = NoTranslate(0);
+        word.set_start_low(start & 0xff_ffff);
+        word.set_start_high(start >> 24);
+        word.set_end_low(end & 0xff_ffff);
+        word.set_end_high(end >> 24);
+        word.set_marker(true);
+        word.set_bits_50(translation.no_translate_50);
+        Self(word.0)
+    }
+
+    /// The word.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// From the word.
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// Whether anything may pass.
+    pub const fn is_open(self) -> bool {
+        self.0 != 0
+    }
+
+    /// What it says.
+    pub fn meaning(self) -> Meaning {
+        let word = Translated(self.0);
+        if self.0 == 0 {
+            Meaning::Closed
+        } else if word.page() == 0 {
+            let word = NoTranslate(self.0);
+            Meaning::NoTranslate {
+                start: (word.start_high() << 24 | word.start_low()) << 24,
+                end: (word.end_high() << 24 | word.end_low()) << 24,
+            }
+        } else {
+            Meaning::Translated {
+                geometry: Geometry::decoded(word.page() + 11, word.levels() + 1, word.size() + 11),
+                table: word.table() << 12,
+            }
+        }
+    }
+
+    /// Whether bus addresses at or above 4 GiB lie in the window.
+    pub fn reaches_beyond_4_gib(self) -> bool {
+        match self.meaning() {
+            Meaning::Closed => false,
+            Meaning::Translated { geometry, .. } => geometry.reaches_beyond_4_gib(),
+            Meaning::NoTranslate { end, .. } => !super::geometry::below_4_gib(end),
+        }
+    }
+}
+
+impl core::fmt::Debug for Tve {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Tve({:#018x}: {:x?})", self.0, self.meaning())
+    }
+}

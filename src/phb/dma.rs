@@ -1,0 +1,204 @@
+//! What the DMA-window engine asks of a PHB4: TVEs, kills, freezing; and what OPAL asks about windows.
+//!
+//! Kills follow `reference/phb-dma-windows.md` §8.2. A page kill can be lost (erratum HW560152), so there is none:
+//! the smallest is a PE.
+
+use super::ioda::{self, TableId};
+use super::phb4::Phb4;
+use super::regs4::{CTRLR, DMA_SYNC, DmaSync, FENCED, Q_DMA_R, Reg, TCE_KILL, TceKill, Word};
+use crate::error::{Error, Result};
+use crate::hw::mmio::Mmio;
+use crate::hw::ram::Ram;
+use crate::iommu::bypass::Bypass;
+use crate::iommu::geometry::Table;
+use crate::iommu::tve::Tve;
+use crate::iommu::{self, Bridge, Kill, PeNumber, Select, Slot, WindowIndex};
+use crate::sync::wait_until;
+
+/// The longest that one step of a kill may take: above any PCIe completion timeout that is configured here.
+const KILL_STEP_US: u64 = 100_000;
+
+/// Settings of a whole bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PhbOption {
+    /// TVE 1 takes what is at or above 4 GiB instead of what has bit 59.
+    Tve1At4GiB,
+    /// Loads and stores don't freeze a PE.
+    MmioEehDisable,
+}
+
+/// What OPAL asks about DMA windows.
+pub trait DmaWindows {
+    /// How the bridge selects TVEs now.
+    fn select_mode(&self) -> Select;
+    /// Puts a table into a slot, opening or replacing the window.
+    ///
+    /// # Errors
+    /// `Hardware` when the bridge doesn't answer; nothing has changed then.
+    fn set_window(&mut self, slot: Slot, table: &Table) -> Result;
+    /// Lets a range of real addresses pass through a slot.
+    ///
+    /// # Errors
+    /// As for tables.
+    fn set_bypass(&mut self, slot: Slot, bypass: &Bypass) -> Result;
+    /// Closes a slot.
+    ///
+    /// # Errors
+    /// As for tables.
+    fn unset_window(&mut self, slot: Slot) -> Result;
+    /// Drops cached translations.
+    ///
+    /// # Errors
+    /// `Hardware` when the bridge doesn't answer.
+    fn kill(&mut self, kill: Kill) -> Result;
+    /// Changes a setting.
+    ///
+    /// # Errors
+    /// `WrongState` when a live window would move or lose a part, `Hardware` when the bridge doesn't answer.
+    fn set_option(&mut self, option: PhbOption, on: bool) -> Result;
+    /// A setting.
+    fn option(&self, option: PhbOption) -> bool;
+}
+
+impl<I: Mmio, R: Ram> Bridge for Phb4<I, R> {
+    #[inline(always)]
+    fn select(&self) -> Select {
+        self.options.select
+    }
+
+    #[inline(always)]
+    fn tve(&self, slot: Slot) -> Tve {
+        Tve::from_bits(self.tvt.get(slot.tve_index()))
+    }
+
+    #[inline(always)]
+    fn write_tve(&mut self, slot: Slot, tve: Tve) -> Result {
+        self.tvt.write(&self.regs, slot.tve_index(), tve.bits())
+    }
+
+    #[cold]
+    fn restore_tve(&mut self, slot: Slot, tve: Tve) {
+        self.tvt.set(slot.tve_index(), tve.bits());
+        ioda::write(&self.regs, TableId::Tvt, slot.tve_index(), tve.bits());
+    }
+
+    #[inline]
+    fn invalidate(&mut self, kill: Kill) -> Result {
+        self.ram.sync();
+        self.wait(TCE_KILL, "TCE kill queue", |kill| kill.pending() == 0)?;
+        let mut value = TceKill::default();
+        match kill {
+            Kill::All => value.set_all(true),
+            Kill::Pe(pe) => {
+                value.set_one_pe(true);
+                value.set_pe(pe.as_u16());
+            }
+        }
+        TCE_KILL.write(&self.regs, value);
+        let writes = self.generation.write_sync;
+        let mut sync = DmaSync::default();
+        sync.set_start_read(true);
+        sync.set_start_write(writes);
+        DMA_SYNC.write(&self.regs, sync);
+        self.wait(Q_DMA_R, "TCE kill", |quiesce| !quiesce.kill_running())?;
+        self.wait(DMA_SYNC, "DMA sync", |sync| sync.read_done() && (!writes || sync.write_done()))
+    }
+
+    fn stop_dma(&mut self, pe: PeNumber) -> Result<bool> {
+        let ran = ioda::read(&self.regs, TableId::PestB, pe.index()) & FROZEN == 0;
+        if ran {
+            ioda::write(&self.regs, TableId::PestB, pe.index(), FROZEN);
+        }
+        ioda::alive(&self.regs).map(|()| ran)
+    }
+
+    fn resume_dma(&mut self, pe: PeNumber) -> Result {
+        ioda::write(&self.regs, TableId::PestB, pe.index(), 0);
+        ioda::alive(&self.regs)
+    }
+}
+
+/// The one bit of a PESTA or PESTB entry that is on the chip.
+pub(super) const FROZEN: u64 = 1 << 63;
+
+impl<I: Mmio, R: Ram> Phb4<I, R> {
+    #[inline(always)]
+    fn wait<T: Word>(&self, register: Reg<T>, what: &'static str, done: impl Fn(T) -> bool) -> Result {
+        let value = register.read(&self.regs).bits();
+        if value != FENCED && done(T::from_bits(value)) {
+            return Ok(());
+        }
+        self.wait_longer(register, what, done)
+    }
+
+    #[cold]
+    fn wait_longer<T: Word>(&self, register: Reg<T>, what: &'static str, done: impl Fn(T) -> bool) -> Result {
+        let mut value = FENCED;
+        let in_time = wait_until(KILL_STEP_US, || {
+            value = register.read(&self.regs).bits();
+            value == FENCED || done(T::from_bits(value))
+        });
+        if in_time && value != FENCED { Ok(()) } else { Err(Error::Hardware(what)) }
+    }
+
+    fn may_act(&self) -> Result {
+        self.answers().then_some(()).ok_or(Error::Hardware("PHB in reset or broken"))
+    }
+}
+
+impl<I: Mmio, R: Ram> DmaWindows for Phb4<I, R> {
+    fn select_mode(&self) -> Select {
+        self.options.select
+    }
+
+    fn set_window(&mut self, slot: Slot, table: &Table) -> Result {
+        self.may_act()?;
+        iommu::window::set(self, slot, Tve::translated(table))
+    }
+
+    fn set_bypass(&mut self, slot: Slot, bypass: &Bypass) -> Result {
+        self.may_act()?;
+        let tve = Tve::no_translate(&self.generation.translation, bypass);
+        iommu::window::set(self, slot, tve)
+    }
+
+    fn unset_window(&mut self, slot: Slot) -> Result {
+        self.may_act()?;
+        iommu::window::unset(self, slot)
+    }
+
+    fn kill(&mut self, kill: Kill) -> Result {
+        self.may_act()?;
+        self.invalidate(kill)
+    }
+
+    fn set_option(&mut self, option: PhbOption, on: bool) -> Result {
+        if self.option(option) == on {
+            return Ok(());
+        }
+        self.may_act()?;
+        let mut new = self.options;
+        match option {
+            PhbOption::Tve1At4GiB => {
+                new.select = if on { Select::FourGiB } else { Select::Bit59 };
+                let windows = self.tvt.words().enumerate().map(|(index, word)| {
+                    let side = if index.is_multiple_of(2) { WindowIndex::Zero } else { WindowIndex::One };
+                    (side, Tve::from_bits(word))
+                });
+                iommu::window::may_select(new.select, windows)?;
+            }
+            PhbOption::MmioEehDisable => new.mmio_eeh_disable = on,
+        }
+        CTRLR.write(&self.regs, new.control(self.generation));
+        ioda::alive(&self.regs)?;
+        self.options = new;
+        Ok(())
+    }
+
+    fn option(&self, option: PhbOption) -> bool {
+        match option {
+            PhbOption::Tve1At4GiB => self.options.select == Select::FourGiB,
+            PhbOption::MmioEehDisable => self.options.mmio_eeh_disable,
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! EEH: frozen PEs, fenced bridges, what the OS learns of them. `reference/phb-dma-windows.md` §11 and §12.6.
+//!
+//! Freezes that the OS sets are remembered here too: QEMU's bridge doesn't derive PEEV from PESTA and PESTB.
+
+use super::dma::FROZEN;
+use super::ioda::{self, TableId};
+use super::phb4::{Health, Phb4};
+use super::regs4::{self, ETU_ERR_SUMMARY, FENCED};
+use super::touched::Touched;
+use crate::error::{Error, Result};
+use crate::hw::mmio::Mmio;
+use crate::hw::ram::Ram;
+use crate::iommu::PeNumber;
+
+/// Which directions of a PE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Directions {
+    /// The processor's loads and stores.
+    pub mmio: bool,
+    /// The device's accesses to memory.
+    pub dma: bool,
+}
+
+impl Directions {
+    /// Neither.
+    pub const NONE: Self = Self { mmio: false, dma: false };
+    /// Both.
+    pub const BOTH: Self = Self { mmio: true, dma: true };
+
+    /// From OPAL's number: 1 MMIO, 2 DMA, 3 both.
+    ///
+    /// # Errors
+    /// `Parameter` for another one.
+    pub fn new(code: u64) -> Result<Self> {
+        match code {
+            1..=3 => Ok(Self { mmio: code & 1 != 0, dma: code & 2 != 0 }),
+            _ => Err(Error::Parameter("freeze action")),
+        }
+    }
+
+    /// OPAL's number.
+    pub const fn code(self) -> u8 {
+        self.mmio as u8 | (self.dma as u8) << 1
+    }
+}
+
+/// What is wrong with a whole bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It is cut off from the bus; a complete reset helps.
+    Fenced,
+    /// Firmware gave it up.
+    Dead,
+}
+
+/// The state of a PE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freeze {
+    /// Frozen in these directions, or in none.
+    Pe(Directions),
+    /// The whole bridge is in trouble.
+    Phb(Trouble),
+}
+
+/// An error that the OS hasn't handled yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextError {
+    /// None.
+    Nothing,
+    /// This PE is frozen.
+    Pe(PeNumber),
+    /// The whole bridge is in trouble.
+    Phb(Trouble),
+}
+
+/// Which PEs the OS froze.
+#[derive(Clone, Debug, Default)]
+pub struct SoftwareFreezes {
+    mmio: Touched,
+    dma: Touched,
+}
+
+/// What OPAL asks about errors.
+pub trait Eeh {
+    /// The state of a PE.
+    fn freeze_status(&mut self, pe: PeNumber) -> Freeze;
+    /// Lets a PE run again, and clears what errors the bridge shows.
+    ///
+    /// # Errors
+    /// `Hardware` when the bridge is fenced or broken.
+    fn freeze_clear(&mut self, pe: PeNumber, directions: Directions) -> Result;
+    /// Freezes a PE.
+    ///
+    /// # Errors
+    /// `Hardware` when the bridge is fenced or broken.
+    fn freeze_set(&mut self, pe: PeNumber, directions: Directions) -> Result;
+    /// The error to handle next.
+    fn next_error(&mut self) -> NextError;
+}
+
+impl<I: Mmio, R: Ram> Eeh for Phb4<I, R> {
+    fn freeze_status(&mut self, pe: PeNumber) -> Freeze {
+        if self.health == Health::Broken {
+            return Freeze::Phb(Trouble::Dead);
+        }
+        if self.health == Health::Resetting {
+            return Freeze::Phb(Trouble::Fenced);
+        }
+        let word = ioda::read(&self.regs, TableId::Peev, pe.index() / 64);
+        if word == FENCED && ioda::alive(&self.regs).is_err() {
+            return Freeze::Phb(Trouble::Fenced);
+        }
+        if word >> (63 - pe.index() % 64) & 1 == 0 && !self.is_software_frozen(pe) {
+            return Freeze::Pe(Directions::NONE);
+        }
+        Freeze::Pe(Directions {
+            mmio: ioda::read(&self.regs, TableId::PestA, pe.index()) & FROZEN != 0,
+            dma: ioda::read(&self.regs, TableId::PestB, pe.index()) & FROZEN != 0,
+        })
+    }
+
+    fn freeze_clear(&mut self, pe: PeNumber, directions: Directions) -> Result {
+        self.usable()?;
+        let summary = ETU_ERR_SUMMARY.read(&self.regs);
+        if summary == FENCED {
+            ioda::alive(&self.regs)?;
+        }
+        if summary != 0 {
+            clear_errors(&self.regs);
+        }
+        if directions.mmio {
+            ioda::write(&self.regs, TableId::PestA, pe.index(), 0);
+            self.frozen.mmio.clear(pe.index());
+        }
+        if directions.dma {
+            ioda::write(&self.regs, TableId::PestB, pe.index(), 0);
+            self.frozen.dma.clear(pe.index());
+        }
+        if directions == Directions::BOTH {
+            self.tables.clear_record(&self.ram, pe);
+        }
+        ioda::alive(&self.regs)
+    }
+
+    fn freeze_set(&mut self, pe: PeNumber, directions: Directions) -> Result {
+        self.usable()?;
+        if directions.mmio {
+            ioda::write(&self.regs, TableId::PestA, pe.index(), FROZEN);
+        }
+        if directions.dma {
+            ioda::write(&self.regs, TableId::PestB, pe.index(), FROZEN);
+        }
+        ioda::alive(&self.regs)?;
+        if directions.mmio {
+            self.frozen.mmio.mark(pe.index());
+        }
+        if directions.dma {
+            self.frozen.dma.mark(pe.index());
+        }
+        Ok(())
+    }
+
+    fn next_error(&mut self) -> NextError {
+        match self.health {
+            Health::Broken => return NextError::Phb(Trouble::Dead),
+            // The OS reset it and polls.
+            Health::Resetting => return NextError::Nothing,
+            Health::Working | Health::Blocked => {}
+        }
+        if ioda::alive(&self.regs).is_err() {
+            return NextError::Phb(Trouble::Fenced);
+        }
+        for word_at in (0..usize::from(self.limits.count()) / 64).rev() {
+            let word = ioda::read(&self.regs, TableId::Peev, word_at);
+            if word != 0 {
+                let pe = word_at as u64 * 64 + u64::from(word.leading_zeros());
+                return self.limits.pe(pe).map_or(NextError::Nothing, NextError::Pe);
+            }
+        }
+        match self.frozen.mmio.first().or(self.frozen.dma.first()) {
+            Some(pe) => self.limits.pe(pe as u64).map_or(NextError::Nothing, NextError::Pe),
+            None => NextError::Nothing,
+        }
+    }
+}
+
+impl<I: Mmio, R: Ram> Phb4<I, R> {
+    fn is_software_frozen(&self, pe: PeNumber) -> bool {
+        self.frozen.mmio.has(pe.index()) || self.frozen.dma.has(pe.index())
+    }
+
+    /// Lets every PE run that is frozen.
+    pub(super) fn clear_freezes(&mut self) {
+        for word_at in 0..usize::from(self.limits.count()) / 64 {
+            let mut word = ioda::read(&self.regs, TableId::Peev, word_at);
+            while word != 0 {
+                let bit = word.leading_zeros() as usize;
+                word &= !(1 << (63 - bit));
+                self.clear_pest(word_at * 64 + bit);
+            }
+            ioda::write(&self.regs, TableId::Peev, word_at, 0);
+        }
+        for pe in self.frozen.mmio.take().chain(self.frozen.dma.take()) {
+            self.clear_pest(pe);
+        }
+    }
+
+    fn clear_pest(&self, pe: usize) {
+        ioda::write(&self.regs, TableId::PestA, pe, 0);
+        ioda::write(&self.regs, TableId::PestB, pe, 0);
+    }
+}
+
+/// Clears what errors a bridge shows (§11.3). Works through the window and through the back door.
+pub(super) fn clear_errors(window: &(impl Mmio + ?Sized)) {
+    let fir = regs4::LEM_FIR.read(window);
+    // Root port: status of the secondary side, of the device, AER.
+    for (offset, keep, ones) in [
+        (0x1c, 0x00ff_ffff, 0xff00_0000),
+        (0x50, 0xfff0_ffff, 0x000f_0000),
+        (0x104, 0, u32::MAX),
+        (0x110, 0, u32::MAX),
+        (0x130, 0, u32::MAX),
+    ] {
+        let at = regs4::ROOT_CONFIG + offset;
+        let old = if keep == 0 { 0 } else { window.read32(at).swap_bytes() };
+        window.write32(at, (old & keep | ones).swap_bytes());
+    }
+    for base in [regs4::PBL_ERRORS, regs4::REGB_ERRORS, 0xd00, 0xd80, 0xe00, 0xe80, 0xc80] {
+        let status = window.read64(base + regs4::group::STATUS);
+        window.write64(base + regs4::group::STATUS, status);
+        for at in [regs4::group::FIRST, regs4::group::LOG0, regs4::group::LOG1] {
+            window.write64(base + at, 0);
+        }
+    }
+    regs4::LEM_FIR_AND.write(window, !fir);
+    regs4::LEM_WOF.write(window, 0);
+    regs4::LEM_ERROR_MASK.write(window, 0);
+}

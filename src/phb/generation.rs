@@ -1,0 +1,105 @@
+//! What differs between the generations of bridges, as data.
+
+use crate::iommu::Translation;
+
+/// Enables of one error group (`reference/phb-dma-windows.md` §3.2).
+#[derive(Debug)]
+pub struct ErrorGroup {
+    /// Offset of the group.
+    pub base: u64,
+    /// Errors that reach the local error macro.
+    pub lem: u64,
+    /// Errors that interrupt.
+    pub interrupt: u64,
+    /// Errors that freeze the PE.
+    pub freeze: u64,
+    /// Errors that fence the bridge.
+    pub fence: u64,
+    /// Errors that aren't latched as the first one.
+    pub first_mask: u64,
+}
+
+/// One generation.
+#[derive(Debug)]
+pub struct Generation {
+    /// What its windows can be.
+    pub translation: Translation,
+    /// CTRLR's bits that are always set, besides the options.
+    pub ctrlr: u64,
+    /// PCIe generation of its fastest link.
+    pub max_link_speed: u8,
+    /// ASN_CMPM, where the register exists.
+    pub asn_compare: Option<u64>,
+    /// Lane equalisation, register by register.
+    pub lane_equalisation: &'static [(u64, u64)],
+    /// DLP_CTL's bits to set.
+    pub dlp_control: u64,
+    /// PDL_PHY_EQ_CNTL, where it is to be written.
+    pub phy_equalisation: Option<u64>,
+    /// Error groups in the order in which they are set up: TXE, RXE_ARB, RXE_MRG, RXE_TCE, RXPHB.
+    pub errors: [ErrorGroup; 5],
+    /// Whether writes can be waited for besides reads after a TCE kill.
+    pub write_sync: bool,
+}
+
+/// POWER9.
+pub static PHB4: Generation = Generation {
+    translation: Translation { page_shifts: &[12, 16, 21, 30], no_translate_50: true },
+    // 64K interrupt pages, and no TCE CLB (erratum HW557787).
+    ctrlr: 0x0010_0400_0000_0000,
+    max_link_speed: 4,
+    asn_compare: Some(0x0c00_ff00_0000_0001),
+    lane_equalisation: &[
+        (0x1ad0, 0x5454_5454_5454_5454),
+        (0x1ad8, 0x5454_5454_5454_5454),
+        (0x1ae0, 0x5454_5454_5454_5454),
+        (0x1ae8, 0x5454_5454_5454_5454),
+        (0x1af0, 0x7777_7777_7777_7777),
+        (0x1af8, 0x7777_7777_7777_7777),
+    ],
+    dlp_control: 0,
+    phy_equalisation: None,
+    errors: [
+        ErrorGroup {
+            base: 0xd00,
+            lem: 0xffff_ff0f_ffff_ffff,
+            interrupt: 0x2008_400e_0820_0000,
+            freeze: 0x0000_000a_0000_0000,
+            fence: 0xdff7_bd05_f7dd_fff0,
+            first_mask: 0,
+        },
+        ErrorGroup {
+            base: 0xd80,
+            lem: 0xffff_ffff_fbff_ffff,
+            interrupt: 0xc400_38fc_0180_4070,
+            freeze: 0xc000_18b8_0100_0060,
+            fence: 0x3bff_d703_fa7f_bf8f,
+            first_mask: 0x0000_0000_0400_0000,
+        },
+        ErrorGroup {
+            base: 0xe00,
+            lem: u64::MAX,
+            interrupt: 0x0000_6100_0080_00a8,
+            freeze: 0x0000_6000_0000_0000,
+            fence: 0xffff_feff_ff7f_ff57,
+            first_mask: 0,
+        },
+        ErrorGroup {
+            base: 0xe80,
+            lem: u64::MAX,
+            interrupt: 0x6051_0050_c000_0000,
+            freeze: 0x6000_0000_c000_0000,
+            fence: 0x9fae_ffaf_3fff_ffff,
+            first_mask: 0,
+        },
+        ErrorGroup {
+            base: 0xc80,
+            lem: u64::MAX,
+            interrupt: 0xca88_80cc_0000_0000,
+            freeze: 0x0000_0040_0000_0000,
+            fence: 0x3577_7033_ff00_0000,
+            first_mask: 0,
+        },
+    ],
+    write_sync: false,
+};

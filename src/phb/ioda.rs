@@ -1,0 +1,198 @@
+//! The bridge's on-chip tables behind the indirect port, and the shadow of what they shall hold.
+//!
+//! The shadow is what a complete reset replays, and what the OS's calls build on: hardware is never read to learn
+//! what was configured. A write goes through an [`Update`], so that a bridge that fences in the middle leaves the
+//! shadow as it was. `reference/phb-dma-windows.md` §5.
+
+use super::regs4::{CPU_LOADSTORE_STATUS, FENCED, IODA_ADDR, IODA_DATA0, IodaAddr};
+use super::touched::Touched;
+use crate::error::{Error, Result};
+use crate::hw::mmio::Mmio;
+use alloc::vec::Vec;
+
+/// A table, by its number in IODA_ADDR.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableId {
+    /// P, Q and PE of four interrupt sources per word.
+    #[doc(alias = "IODA3_TBL_MIST")]
+    Mist = 2,
+    /// Not used; cleared.
+    #[doc(alias = "IODA3_TBL_MRT")]
+    Mrt = 6,
+    /// MMIO of a PE is frozen.
+    #[doc(alias = "IODA3_TBL_PESTA")]
+    PestA = 7,
+    /// DMA of a PE is stopped.
+    #[doc(alias = "IODA3_TBL_PESTB")]
+    PestB = 8,
+    /// DMA windows.
+    #[doc(alias = "IODA3_TBL_TVT")]
+    Tvt = 9,
+    /// MMIO windows, two words each.
+    #[doc(alias = "IODA3_TBL_MBT")]
+    Mbt = 16,
+    /// PE of each segment of the windows that use one of its columns.
+    #[doc(alias = "IODA3_TBL_MDT")]
+    Mdt = 17,
+    /// Which PEs are frozen.
+    #[doc(alias = "IODA3_TBL_PEEV")]
+    Peev = 20,
+}
+
+/// All four sources of a MIST word.
+const ALL_LANES: u8 = 0xf;
+
+fn select<I: Mmio>(window: &I, table: TableId, index: usize, autoincrement: bool, lanes: u8) {
+    let mut address = IodaAddr::default();
+    address.set_autoincrement(autoincrement);
+    address.set_table(table as u8);
+    address.set_lanes(lanes);
+    address.set_index(index as u16);
+    IODA_ADDR.write(window, address);
+}
+
+/// Writes one entry.
+#[inline(always)]
+pub fn write<I: Mmio>(window: &I, table: TableId, index: usize, value: u64) {
+    select(window, table, index, false, if table as u8 == TableId::Mist as u8 { ALL_LANES } else { 0 });
+    IODA_DATA0.write(window, value);
+}
+
+/// Writes one of the four sources of a MIST word.
+pub fn write_lane<I: Mmio>(window: &I, index: usize, lane: u8, value: u64) {
+    select(window, TableId::Mist, index, false, 8 >> lane);
+    IODA_DATA0.write(window, value);
+}
+
+/// Reads one entry.
+#[inline(always)]
+pub fn read<I: Mmio>(window: &I, table: TableId, index: usize) -> u64 {
+    select(window, table, index, false, 0);
+    IODA_DATA0.read(window)
+}
+
+/// Writes entries from the first one on.
+pub fn fill<I: Mmio>(window: &I, table: TableId, values: impl Iterator<Item = u64>) {
+    select(window, table, 0, true, if table == TableId::Mist { ALL_LANES } else { 0 });
+    for value in values {
+        IODA_DATA0.write(window, value);
+    }
+}
+
+/// Whether the bridge answers.
+///
+/// # Errors
+/// `Hardware` when it is fenced.
+#[inline(always)]
+pub fn alive<I: Mmio>(window: &I) -> Result {
+    if CPU_LOADSTORE_STATUS.read(window) == FENCED { Err(Error::Hardware("PHB fenced")) } else { Ok(()) }
+}
+
+/// What one table shall hold, and which of its entries differ from the state after a reset of the tables.
+#[derive(Debug)]
+pub struct Shadow {
+    table: TableId,
+    words: Vec<u64>,
+    touched: Touched,
+}
+
+impl Shadow {
+    /// A table with these initial entries.
+    pub fn new(table: TableId, initial: impl Iterator<Item = u64>) -> Self {
+        Self { table, words: initial.collect(), touched: Touched::new() }
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Whether the table has no entries.
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// What an entry shall hold; 0 for one that doesn't exist.
+    #[inline(always)]
+    pub fn get(&self, index: usize) -> u64 {
+        self.words.get(index).copied().unwrap_or(0)
+    }
+
+    /// All entries.
+    pub fn words(&self) -> impl Iterator<Item = u64> + '_ {
+        self.words.iter().copied()
+    }
+
+    /// Changes what an entry shall hold, without writing it.
+    pub fn set(&mut self, index: usize, value: u64) {
+        if let Some(word) = self.words.get_mut(index) {
+            *word = value;
+            self.touched.mark(index);
+        }
+    }
+
+    /// Starts to change an entry; unless [`Update::commit`] is reached the old one comes back.
+    #[inline(always)]
+    pub fn update(&mut self, index: usize, value: u64) -> Result<Update<'_>> {
+        let word = self.words.get_mut(index).ok_or(Error::Internal("IODA index"))?;
+        let old = *word;
+        *word = value;
+        self.touched.mark(index);
+        Ok(Update { word, old, done: false })
+    }
+
+    /// Changes an entry in hardware and shadow.
+    ///
+    /// # Errors
+    /// `Hardware` when the bridge is fenced; the shadow is then as before.
+    #[inline(always)]
+    pub fn write<I: Mmio>(&mut self, window: &I, index: usize, value: u64) -> Result {
+        let table = self.table;
+        let update = self.update(index, value)?;
+        write(window, table, index, value);
+        alive(window)?;
+        update.commit();
+        Ok(())
+    }
+
+    /// Writes the whole table to hardware.
+    pub fn replay<I: Mmio>(&self, window: &I) {
+        fill(window, self.table, self.words());
+    }
+
+    /// Puts changed entries back to what `initial` says, in hardware and shadow.
+    pub fn reset<I: Mmio>(&mut self, window: &I, initial: impl Fn(usize) -> u64) {
+        for index in self.touched.take() {
+            let value = initial(index);
+            if let Some(word) = self.words.get_mut(index) {
+                *word = value;
+            }
+            write(window, self.table, index, value);
+        }
+    }
+}
+
+/// A change of one shadow entry that isn't certain yet.
+#[derive(Debug)]
+pub struct Update<'a> {
+    word: &'a mut u64,
+    old: u64,
+    done: bool,
+}
+
+impl Update<'_> {
+    /// The change has happened.
+    #[inline(always)]
+    pub fn commit(mut self) {
+        self.done = true;
+    }
+}
+
+impl Drop for Update<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if !self.done {
+            *self.word = self.old;
+        }
+    }
+}

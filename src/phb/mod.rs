@@ -1,0 +1,189 @@
+//! PCI host bridges: what OPAL needs of one in typed terms, and how they come up.
+//!
+//! Each theme has its file, with the trait that says what OPAL asks and what a PHB4 does about it. A PHB4's registers
+//! are a type parameter inside this folder; outside of it a bridge is `dyn Phb` in a lock of its own.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod bring_up;
+pub mod config;
+pub mod diag;
+pub mod dma;
+pub mod eeh;
+pub mod generation;
+mod init;
+pub mod inject;
+pub mod ioda;
+pub mod msi;
+pub mod pe;
+pub mod phb4;
+pub mod port;
+pub mod regs4;
+pub mod reset;
+pub mod stack;
+pub mod tables;
+pub mod touched;
+pub mod windows;
+
+pub use bring_up::{Addresses, StackNode, bring_up, stacks, start_links};
+
+use crate::error::{Error, Result};
+use crate::iommu::{PeLimits, Translation};
+use crate::sync::Lock;
+use crate::units::{ChipId, Isn};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// Which bridge one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Its number in OPAL's calls.
+    pub opal_id: u64,
+    /// Its chip.
+    pub chip: ChipId,
+    /// Its number on the chip.
+    pub index: u32,
+    /// Its PEC on the chip.
+    pub pec: u32,
+    /// Its stack in the PEC.
+    pub stack: u32,
+    /// What its DMA windows can be.
+    pub translation: &'static Translation,
+}
+
+impl PartialEq for Translation {
+    fn eq(&self, other: &Self) -> bool {
+        core::ptr::eq(self, other)
+    }
+}
+impl Eq for Translation {}
+
+/// A table in memory that the device tree tells of: address and bytes.
+pub type TableRange = (u64, u64);
+
+/// What is fixed about a bridge once it is up; the device tree is made from it.
+#[derive(Clone, Debug)]
+pub struct PhbInfo {
+    /// Which one it is.
+    pub identity: Identity,
+    /// VERSION.
+    pub version: u64,
+    /// Its PEs.
+    pub limits: PeLimits,
+    /// Interrupt sources, the eight LSIs at the end included.
+    pub sources: u16,
+    /// Global number of the first.
+    pub interrupt_base: Isn,
+    /// Its registers, 4 KiB of which the OS may see.
+    pub registers: u64,
+    /// One 64 KiB page for each source.
+    pub interrupt_pages: u64,
+    /// M32 as the processor sees it.
+    pub m32: Range<u64>,
+    /// M32 as devices see it; the last 64 KiB are 32-bit MSIs.
+    pub m32_pci_start: u64,
+    /// M64; addresses are the same on the bus.
+    pub m64: Range<u64>,
+    /// MMIO windows, M32 included.
+    pub mmio_windows: u8,
+    /// RTT.
+    pub rtt: TableRange,
+    /// PELT-V.
+    pub peltv: TableRange,
+    /// PEST.
+    pub pest: TableRange,
+}
+
+impl PhbInfo {
+    #[expect(clippy::too_many_arguments, reason = "a record of unrelated facts, made in one place")]
+    fn new(
+        identity: Identity,
+        version: u64,
+        limits: PeLimits,
+        sources: u16,
+        mmio_windows: u8,
+        interrupt_base: Isn,
+        windows: &stack::Windows,
+        tables: &tables::Tables,
+    ) -> Self {
+        Self {
+            identity,
+            version,
+            limits,
+            sources,
+            interrupt_base,
+            registers: windows.registers,
+            interrupt_pages: windows.interrupts,
+            m32: windows.m32.clone(),
+            m32_pci_start: windows::M32_PCI_START,
+            m64: windows.m64.clone(),
+            mmio_windows,
+            rtt: (tables.rtt, tables::RTT_SIZE),
+            peltv: (tables.peltv, tables.peltv_size()),
+            pest: (tables.pest, tables.pest_size()),
+        }
+    }
+
+    /// First of the eight LSIs: INTA to INTD, two unused, INF, ER.
+    pub fn first_lsi(&self) -> Isn {
+        Isn(self.interrupt_base.0 + u32::from(self.sources - msi::LSIS))
+    }
+
+    /// Number of MSI sources.
+    pub const fn msis(&self) -> u16 {
+        self.sources - msi::LSIS
+    }
+}
+
+/// A bridge, as OPAL's calls see it. Everything that it is asked was checked before.
+pub trait Phb:
+    config::ConfigAccess
+    + pe::Pes
+    + windows::MmioWindows
+    + dma::DmaWindows
+    + msi::Msi
+    + eeh::Eeh
+    + reset::SlotReset
+    + port::PortReset
+    + diag::Diagnosis
+    + inject::Inject
+    + Send
+{
+    /// What is fixed about it.
+    fn info(&self) -> &PhbInfo;
+}
+
+/// The place of one OPAL PHB id: a bridge with its lock, or nothing.
+#[derive(Default)]
+pub struct PhbSlot(Option<Lock<Box<dyn Phb>>>);
+
+/// Bridges at the places of their ids.
+pub fn slots(bridges: impl IntoIterator<Item = Box<dyn Phb>>) -> Vec<PhbSlot> {
+    let mut slots = Vec::new();
+    for bridge in bridges {
+        let id = bridge.info().identity.opal_id as usize;
+        if slots.len() <= id {
+            slots.resize_with(id + 1, PhbSlot::default);
+        }
+        if let Some(slot) = slots.get_mut(id) {
+            *slot = PhbSlot(Some(Lock::new(bridge)));
+        }
+    }
+    slots
+}
+
+/// The bridge of that OPAL id.
+///
+/// # Errors
+/// `Parameter` when there is none.
+#[inline(always)]
+pub fn find(slots: &[PhbSlot], id: u64) -> Result<&Lock<Box<dyn Phb>>> {
+    // Ids are small; a wide one isn't cut but not found.
+    slots.get(id as usize).and_then(|slot| slot.0.as_ref()).ok_or(Error::Parameter("PHB id"))
+}
+
+/// All bridges, in the order of their ids.
+pub fn all(slots: &[PhbSlot]) -> impl Iterator<Item = &Lock<Box<dyn Phb>>> {
+    slots.iter().filter_map(|slot| slot.0.as_ref())
+}

@@ -1,0 +1,221 @@
+//! The boots of Linux that `cargo xtask test linux` runs, as data.
+
+use crate::{checks::Expect, fetch::Kernel};
+
+/// One boot.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// What a person calls it; also the name of its log.
+    pub name: &'static str,
+    /// QEMU's version.
+    pub qemu: &'static str,
+    /// Which kernel.
+    pub kernel: Kernel,
+    /// CPUs, if not the board's number.
+    pub smp: Option<u32>,
+    /// Memory, if not the board's.
+    pub memory: Option<&'static str>,
+    /// Added to the command line of the kernel.
+    pub append: &'static str,
+    /// QEMU's `-device`s; `drive=disk`, `drive=stick` and `netdev=net` are provided.
+    pub devices: &'static [&'static str],
+    /// Drivers to load.
+    pub modules: &'static [&'static str],
+    /// What the guest does.
+    pub steps: &'static [&'static str],
+    /// What must come of it.
+    pub expect: &'static [Expect],
+    /// Compare the PCI devices with a boot of QEMU's own firmware.
+    pub compare: bool,
+}
+
+const NVME: &str = "nvme,serial=opalite,drive=disk,bus=pcie.0";
+const E1000E: &str = "e1000e,netdev=net,romfile=,bus=pcie.1";
+
+/// NVMe and a network card, each moving data; the others are said as differences from it.
+const USUAL: Case = Case {
+    name: "",
+    qemu: "10",
+    kernel: Kernel::V6_12,
+    smp: None,
+    memory: None,
+    append: "",
+    devices: &[NVME, E1000E],
+    modules: &["nvme", "e1000e"],
+    steps: &["nvme", "net", "irq", "pci", "dma"],
+    expect: &[Expect::Nvme, Expect::Net, Expect::Msi("nvme0q"), Expect::Msi("eth0"), BYPASS],
+    compare: false,
+};
+const BYPASS: Expect = Expect::Line(r"PE# ?[0-9a-f]+\] Enabling 64-bit DMA bypass");
+const USUAL_WITHOUT_BYPASS: &[Expect] = &[
+    Expect::Nvme,
+    Expect::Net,
+    Expect::Msi("nvme0q"),
+    Expect::Msi("eth0"),
+    Expect::Line(r"PE# ?[0-9a-f]+\] Setting up window#0"),
+    Expect::NoLine("Enabling 64-bit DMA bypass"),
+];
+/// Windows made, filled and closed from user space: two devices that copy, one disk, each on its own bridge.
+const VFIO: Case = Case {
+    memory: Some("4G"),
+    append: "hugepagesz=1G hugepages=1",
+    devices: &[
+        NVME,
+        "edu,bus=pcie.1,dma_mask=0xffffffffffffffff",
+        "edu,bus=pcie.2,dma_mask=0xffffffffffffffff",
+    ],
+    modules: &["nvme", "vfio-pci", "vfio_iommu_spapr_tce"],
+    steps: &["vfio"],
+    expect: &[Expect::Vfio],
+    ..USUAL
+};
+/// Nothing plugged in.
+const BARE: Case = Case { devices: &[], modules: &[], steps: &[], expect: &[], ..USUAL };
+
+/// Every case.
+pub const CASES: &[Case] = &[
+    Case { name: "qemu10-6.12", compare: true, ..USUAL },
+    Case { name: "qemu10-6.1", kernel: Kernel::V6_1, ..USUAL },
+    Case { name: "qemu7-6.12", qemu: "7.2", ..USUAL },
+    Case { name: "qemu7-6.1", qemu: "7.2", kernel: Kernel::V6_1, ..USUAL },
+    Case { name: "memory-1g", memory: Some("1G"), ..USUAL },
+    Case { name: "memory-16g", memory: Some("16G"), ..USUAL },
+    Case {
+        name: "cpus-4",
+        smp: Some(4),
+        steps: &["cpus", "nvme", "net", "irq", "pci"],
+        expect: &[Expect::Cpus(4), Expect::Nvme, Expect::Net, Expect::Msi("nvme0q"), Expect::Msi("eth0")],
+        ..USUAL
+    },
+    // Without bypass each page goes through a TCE of window 0: 4 KiB pages in one kernel, 64 KiB in the other.
+    Case { name: "nobypass-6.12", append: "iommu=nobypass", expect: USUAL_WITHOUT_BYPASS, ..USUAL },
+    Case {
+        name: "nobypass-6.1",
+        append: "iommu=nobypass",
+        kernel: Kernel::V6_1,
+        expect: USUAL_WITHOUT_BYPASS,
+        ..USUAL
+    },
+    // EHCI and OHCI address 32 bits, have no I/O BAR, and interrupt by INTA: window 0 and an LSI at once.
+    Case {
+        name: "dma32-ehci",
+        devices: &["usb-ehci,id=usb,bus=pcie.0", "usb-storage,drive=stick,bus=usb.0"],
+        modules: &["ehci-pci", "usb-storage", "sd_mod"],
+        steps: &["sd", "irq", "pci", "dma"],
+        expect: &[Expect::Disk, Expect::Lsi("ehci_hcd"), Expect::Mask("ehci-pci", 32)],
+        ..BARE
+    },
+    Case {
+        name: "dma32-ehci-behind-a-pci-bridge",
+        devices: &[
+            "pcie-pci-bridge,id=bridge,bus=pcie.2",
+            "usb-ehci,id=usb,bus=bridge,addr=1",
+            "usb-storage,drive=stick,bus=usb.0",
+        ],
+        modules: &["ehci-pci", "usb-storage", "sd_mod"],
+        steps: &["sd", "irq", "pci", "dma"],
+        expect: &[Expect::Disk, Expect::Lsi("ehci_hcd"), Expect::Mask("ehci-pci", 32)],
+        compare: true,
+        ..BARE
+    },
+    Case {
+        name: "usb-xhci",
+        devices: &["nec-usb-xhci,id=usb,bus=pcie.3", "usb-storage,drive=stick,bus=usb.0"],
+        modules: &["xhci-pci", "usb-storage", "sd_mod"],
+        steps: &["sd", "irq", "pci", "dma"],
+        expect: &[Expect::Disk, Expect::Msi("xhci_hcd"), Expect::Mask("xhci_hcd", 64)],
+        ..BARE
+    },
+    Case {
+        name: "sata-ahci",
+        devices: &["ich9-ahci,id=ahci,bus=pcie.4", "ide-hd,drive=stick,bus=ahci.0"],
+        modules: &["ahci", "sd_mod"],
+        steps: &["sd", "irq", "pci", "dma"],
+        expect: &[Expect::Disk, Expect::Msi("ahci")],
+        ..BARE
+    },
+    Case {
+        name: "switch",
+        devices: &[
+            "x3130-upstream,id=up,bus=pcie.0",
+            "xio3130-downstream,id=left,bus=up,chassis=1,slot=0",
+            "xio3130-downstream,id=right,bus=up,chassis=1,slot=1",
+            "nvme,serial=opalite,drive=disk,bus=left",
+            "e1000e,netdev=net,romfile=,bus=right",
+        ],
+        compare: true,
+        ..USUAL
+    },
+    Case {
+        name: "six-bridges",
+        devices: &[
+            NVME,
+            E1000E,
+            "usb-ehci,id=usb,bus=pcie.2",
+            "usb-storage,drive=stick,bus=usb.0",
+            "igb,romfile=,bus=pcie.3",
+            "ich9-ahci,bus=pcie.4",
+            "nec-usb-xhci,bus=pcie.5",
+        ],
+        modules: &["nvme", "e1000e", "ehci-pci", "usb-storage", "sd_mod", "igb", "ahci", "xhci-pci"],
+        steps: &["nvme", "net", "sd", "irq", "pci", "dma"],
+        expect: &[Expect::Nvme, Expect::Net, Expect::Disk, Expect::Msi("nvme0q"), Expect::Lsi("ehci_hcd")],
+        compare: true,
+        ..USUAL
+    },
+    // A card that has no MSI, and one that is forbidden its own. (QEMU's NVMe keeps its LSI raised: the kernel gives up
+    // on it under any firmware.)
+    Case {
+        name: "lsi-rtl8139",
+        devices: &["rtl8139,netdev=net,romfile=,bus=pcie.0"],
+        modules: &["8139cp"],
+        steps: &["net", "irq", "pci"],
+        expect: &[Expect::Net, Expect::Lsi("eth0")],
+        ..BARE
+    },
+    Case {
+        name: "lsi-e1000e",
+        append: "pci=nomsi",
+        devices: &[E1000E],
+        modules: &["e1000e"],
+        steps: &["net", "irq", "pci"],
+        expect: &[Expect::Net, Expect::Lsi("eth0")],
+        ..BARE
+    },
+    Case { name: "console-output", steps: &["console"], expect: &[Expect::Lines], ..BARE },
+    Case { name: "console-input", steps: &["input"], expect: &[Expect::Typed], ..BARE },
+    Case { name: "reboot", append: "opalite.end=reboot", expect: &[Expect::Reboot], ..BARE },
+    Case {
+        name: "clock-and-nvram",
+        steps: &["rtc", "nvram"],
+        expect: &[Expect::Clock, Expect::ClockSet, Expect::Nvram],
+        ..BARE
+    },
+    Case { name: "vfio-6.12", ..VFIO },
+    Case { name: "vfio-6.12-64k", kernel: Kernel::V6_12With64K, ..VFIO },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{initramfs, paths};
+
+    #[test]
+    fn every_case_has_its_own_name_and_steps_that_exist() {
+        for (index, case) in CASES.iter().enumerate() {
+            assert!(CASES[..index].iter().all(|other| other.name != case.name), "{}", case.name);
+            for step in case.steps {
+                let script = paths::root().join(format!("xtask/guest/{step}.sh"));
+                assert!(script.is_file(), "{}: no step {step}", case.name);
+            }
+            for module in case.modules {
+                assert!(
+                    initramfs::MODULES.contains(module),
+                    "{}: {module} isn't in the initramfs",
+                    case.name
+                );
+            }
+            assert!(!case.compare || case.steps.contains(&"pci"), "{}: nothing to compare", case.name);
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! `cargo xtask test`: everything that can be checked, in three rings, and one sum at the end.
+
+use crate::{
+    board::Board,
+    boot::{self, Booted, Guest, Plan},
+    cases::{CASES, Case},
+    checks::{self, Expect},
+    cli::Part,
+    console::{self, Limits},
+    elf,
+    fetch::Kernel,
+    image, paths, payload,
+    qemu::{Launch, Qemu},
+    report::{self, Check, seconds},
+    scan, vfio,
+};
+use anyhow::{Context, Result, bail};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+/// QEMUs at a time.
+const AT_ONCE: usize = 2;
+/// A machine that is busy with two of them is slow.
+const LIMITS: Limits =
+    Limits { total: Duration::from_secs(300), silence: Duration::from_secs(120), show: false };
+
+/// How many passed and failed so far.
+#[derive(Default)]
+pub struct Sum {
+    passed: AtomicUsize,
+    failed: Mutex<Vec<String>>,
+}
+
+impl Sum {
+    /// Prints and counts.
+    pub fn add(&self, check: &Check) {
+        println!("{}", check.line());
+        match &check.result {
+            Ok(_) => _ = self.passed.fetch_add(1, Ordering::Relaxed),
+            Err(_) => self.failed.lock().expect("no panic while counting").push(check.name.clone()),
+        }
+    }
+}
+
+/// Runs the parts and fails if anything did.
+pub fn run(part: Option<Part>, only: Option<&str>, firmware: Option<&str>) -> Result<()> {
+    let sum = Sum::default();
+    let wanted = |one: Part| part.is_none_or(|part| part == one);
+    if wanted(Part::Host) {
+        host(&sum)?;
+        if firmware.is_none() {
+            images(&sum);
+        }
+    }
+    if wanted(Part::Qemu) {
+        tell("payload", payload::run(firmware), &sum);
+    }
+    if wanted(Part::Linux) {
+        tell("linux", linux(only, firmware, &sum), &sum);
+    }
+    let failed = sum.failed.into_inner().expect("no panic while counting");
+    println!("{} passed, {} failed", sum.passed.into_inner(), failed.len());
+    match failed.is_empty() {
+        true => Ok(()),
+        false => bail!("failed: {}", failed.join(", ")),
+    }
+}
+
+fn tell(name: &str, result: Result<Vec<Check>>, sum: &Sum) {
+    match result {
+        Ok(checks) => checks.iter().for_each(|check| sum.add(check)),
+        Err(error) => sum.add(&Check::failed(name, format!("{error:#}"))),
+    }
+}
+
+/// Format, lints, documentation, unit and model tests: plain cargo.
+fn host(sum: &Sum) -> Result<()> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let lines: &[(&str, &[&str])] = &[
+        ("format", &["fmt", "--all", "--check"]),
+        ("lints", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-Dwarnings"]),
+        ("documentation", &["doc", "--quiet", "--workspace", "--no-deps"]),
+    ];
+    for (name, arguments) in lines {
+        report::step(&format!("cargo {}", arguments.join(" ")));
+        let mut command = Command::new(&cargo);
+        command.args(*arguments).current_dir(paths::root()).env("RUSTDOCFLAGS", "-Dwarnings");
+        let status = command.status().context("starting cargo")?;
+        sum.add(&Check::that(
+            name,
+            status.success(),
+            if status.success() { "" } else { "its complaints are above" },
+        ));
+    }
+    report::step("cargo test --workspace");
+    let output = Command::new(&cargo)
+        .args(["test", "--quiet", "--workspace", "--no-fail-fast"])
+        .current_dir(paths::root())
+        .output()
+        .context("starting cargo")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (passed, failed) = counts(&text);
+    if output.status.success() && failed == 0 {
+        sum.passed.fetch_add(passed, Ordering::Relaxed);
+        println!("  ok      {passed} unit and model tests");
+    } else {
+        println!("{text}{}", String::from_utf8_lossy(&output.stderr));
+        sum.passed.fetch_add(passed, Ordering::Relaxed);
+        sum.add(&Check::failed("unit and model tests", format!("{failed} of {} failed", passed + failed)));
+    }
+    Ok(())
+}
+
+/// Sums cargo's `test result: ok. 3 passed; 0 failed; …` lines.
+fn counts(text: &str) -> (usize, usize) {
+    let number = |line: &str, word: &str| -> usize {
+        let words: Vec<_> = line.split_whitespace().collect();
+        words
+            .windows(2)
+            .find(|pair| pair[1].starts_with(word))
+            .and_then(|pair| pair[0].parse().ok())
+            .unwrap_or(0)
+    };
+    text.lines().filter(|line| line.starts_with("test result:")).fold((0, 0), |(passed, failed), line| {
+        (passed + number(line, "passed"), failed + number(line, "failed"))
+    })
+}
+
+/// The image itself: its size, its instructions, its relocations, and that two builds give the same bytes.
+fn images(sum: &Sum) {
+    tell("image", image_checks(), sum);
+}
+
+fn image_checks() -> Result<Vec<Check>> {
+    let board = Board::named("powernv9")?;
+    let image = image::build(&board)?;
+    let mut checks =
+        vec![Check::ok("image size", format!("{} of at most {} bytes", image.size, board.size_limit))];
+    let file = fs::read(paths::elf())?;
+    let findings = scan::scan(&file)?;
+    checks.push(match findings.offences.as_slice() {
+        [] => {
+            Check::ok("no floating-point or vector instruction", format!("{} words of code", findings.words))
+        }
+        [first, ..] => Check::failed(
+            "no floating-point or vector instruction",
+            format!("{} found; the first: {first}", findings.offences.len()),
+        ),
+    });
+    checks.push(match elf::relative_relocations(&file) {
+        Ok(count) => Check::ok("relocations", format!("{count}, all R_PPC64_RELATIVE")),
+        Err(error) => Check::failed("relocations", error.to_string()),
+    });
+    let again = image::link(&paths::target().join("firmware-again"))?;
+    let same = elf::to_raw(&again, board.load_address)? == fs::read(&image.lid)?;
+    checks.push(Check::that(
+        "reproducible",
+        same,
+        if same { "two builds, the same bytes" } else { "two builds differ" },
+    ));
+    Ok(checks)
+}
+
+/// What the Linux cases share: everything that is fetched or built once.
+struct Ready {
+    board: Board,
+    firmware: Option<PathBuf>,
+    guests: HashMap<Kernel, Guest>,
+    qemus: HashMap<&'static str, Qemu>,
+}
+
+/// Runs the cases, two at a time; each prints its checks when it is done.
+fn linux(only: Option<&str>, firmware: Option<&str>, sum: &Sum) -> Result<Vec<Check>> {
+    let cases: Vec<_> =
+        CASES.iter().filter(|case| only.is_none_or(|part| case.name.contains(part))).collect();
+    if cases.is_empty() {
+        bail!("no case has {} in its name", only.unwrap_or_default());
+    }
+    let board = Board::named("powernv9")?;
+    let firmware = boot::firmware(firmware, &board)?;
+    let mut ready = Ready { board, firmware, guests: HashMap::new(), qemus: HashMap::new() };
+    for case in &cases {
+        if let Entry::Vacant(place) = ready.guests.entry(case.kernel) {
+            place.insert(boot::fetched_guest(case.kernel)?);
+        }
+        if let Entry::Vacant(place) = ready.qemus.entry(case.qemu) {
+            place.insert(Qemu::select(case.qemu)?);
+        }
+    }
+    let next = AtomicUsize::new(0);
+    let printing = Mutex::new(());
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if console::interrupted() {
+                        break;
+                    }
+                    let result = one(case, &ready);
+                    let _alone = printing.lock();
+                    print_case(case, result, sum);
+                }
+            });
+        }
+    });
+    if console::interrupted() {
+        bail!("interrupted");
+    }
+    Ok(Vec::new())
+}
+
+fn print_case(case: &Case, result: Result<(Vec<Check>, Duration)>, sum: &Sum) {
+    match result {
+        Ok((checks, time)) => {
+            println!("{} (QEMU {}, kernel {}): {}", case.name, case.qemu, case.kernel.name(), seconds(time));
+            for check in checks {
+                let name = format!("{}: {}", case.name, check.name);
+                sum.add(&Check { name, ..check });
+            }
+        }
+        Err(error) => sum.add(&Check::failed(case.name, format!("{error:#}"))),
+    }
+}
+
+fn one(case: &Case, ready: &Ready) -> Result<(Vec<Check>, Duration)> {
+    let booted = start(case, ready, ready.firmware.as_deref())?;
+    boot::keep_log(case.name, &booted.outcome.console)?;
+    // QEMU's firmware keeps the time in QEMU's BMC, which gives a time set n seconds ahead back as n seconds behind.
+    let fair = |expect: &&Expect| ready.firmware.is_some() || !matches!(expect, Expect::ClockSet);
+    let expected: Vec<_> = case.expect.iter().filter(fair).copied().collect();
+    let mut found = checks::judge(&booted, &expected);
+    if booted.outcome.ending == console::Ending::Ended {
+        found.extend(checks::lines(&ready.board, &booted.outcome.console)?);
+        if case.compare && ready.firmware.is_some() {
+            // Only the list is wanted from the other boot.
+            let quick = Case { steps: &["pci"], ..*case };
+            let other = start(&quick, ready, None)?;
+            boot::keep_log(&format!("{}-skiboot", case.name), &other.outcome.console)?;
+            found.push(checks::same_devices(&booted.outcome.console, &other.outcome.console));
+        }
+    }
+    Ok((found, booted.outcome.time))
+}
+
+fn start(case: &Case, ready: &Ready, firmware: Option<&Path>) -> Result<Booted> {
+    let guest = ready.guests.get(&case.kernel).context("a kernel")?;
+    let qemu = ready.qemus.get(case.qemu).context("a QEMU")?;
+    let mut launch = Launch::new(&ready.board, qemu.clone(), guest.kernel.clone());
+    let proof = case.expect.iter().any(|expect| matches!(expect, Expect::Vfio));
+    launch.initrd = Some(if proof { vfio::initrd(&guest.initrd)? } else { guest.initrd.clone() });
+    launch.firmware = firmware.map(Path::to_path_buf);
+    launch.smp = case.smp.unwrap_or(launch.smp);
+    launch.memory = case.memory.map_or(launch.memory, str::to_string);
+    if !case.append.is_empty() {
+        launch.append += &format!(" {}", case.append);
+    }
+    let strings = |list: &[&str]| list.iter().map(|text| text.to_string()).collect();
+    Plan {
+        launch,
+        modules: strings(case.modules),
+        steps: strings(case.steps),
+        devices: strings(case.devices),
+        words: vec!["megabytes=16".into()],
+        limits: LIMITS,
+    }
+    .run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargos_results_are_added_up() {
+        let text = "running 2 tests\ntest result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n\
+                    test result: FAILED. 5 passed; 1 failed; 0 ignored\n";
+        assert_eq!(counts(text), (7, 1));
+    }
+}
