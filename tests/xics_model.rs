@@ -294,6 +294,17 @@ fn two_inputs_on_one_source_fail_the_test() {
 }
 
 #[test]
+#[should_panic(expected = "input 0 is up and shares source 0x10 with another")]
+fn an_xivr_that_nobody_wrote_takes_source_0() {
+    let psi = Psi8::new(0);
+    psi.connect(&threads().0);
+    let regs = psi.window(PSI);
+    regs.write64(IRSN, 0x0002_0000_0000_0000);
+    regs.write64(0x30, 0x0000_2007_0000_0000);
+    psi.set_input(Input::Fsp, true);
+}
+
+#[test]
 #[should_panic(expected = "server 0x9 has no presenter")]
 fn an_input_for_a_server_that_does_not_exist_fails_the_test() {
     let (_, _, psi, regs) = psi();

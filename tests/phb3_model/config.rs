@@ -154,3 +154,15 @@ fn a_disabled_transmitter_link_or_bus_hides_the_device() {
     write32(&bench, 0, 0x3c, 0);
     assert!(up());
 }
+
+#[test]
+fn a_dead_link_or_a_bus_in_reset_never_trains() {
+    let bench = with_device(&nic());
+    let trains = || (0..10).any(|_| bench.regs.read64(TRAIN_CTL) == UP);
+    write32(&bench, 0, 0x3c, 0x0040_0000);
+    assert!(!trains());
+    write32(&bench, 0, 0x3c, 0);
+    assert!(trains());
+    bench.phb.dead_link(true);
+    assert!(!trains());
+}

@@ -66,3 +66,16 @@ fn an_enabled_error_sets_the_lem_and_raises_the_error_interrupt_until_cleared() 
     bench.regs.write64(0xe00, bench.regs.read64(0xe00));
     assert_eq!(bench.phb.error_interrupt(), None);
 }
+
+#[test]
+fn the_first_error_is_kept_beside_later_ones() {
+    let bench = bench();
+    bench.open_64k();
+    bench.tce(0, 0x7000_0000 | 1);
+    // An access fault, then a page fault.
+    assert_eq!(bench.fault(0), FaultKind::AccessFault);
+    let first = bench.regs.read64(0xe00);
+    assert_eq!(bench.fault(0x1_0000), FaultKind::PageFault);
+    assert_ne!(bench.regs.read64(0xe00), first);
+    assert_eq!(bench.regs.read64(0xe08), first);
+}

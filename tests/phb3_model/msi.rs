@@ -305,3 +305,47 @@ fn numbers_need_both_enables_and_the_lsi_id_of_the_phb() {
     assert!(phb.scom_write(PbcqArea::Nest, 0x1f, 0xfe << 56));
     assert_eq!(wired.xics.waiting(SERVER), Some((0xff0, 4)));
 }
+
+#[test]
+fn a_changed_owner_is_seen_after_invalidating() {
+    let wired = wired();
+    wired.bench.ram.write64(IVE, 0x0000_2005_0000_0006);
+    assert_eq!(wired.fire(), None);
+    wired.bench.thaw();
+    wired.bench.ram.write64(IVE, ENTRY);
+    assert_eq!(wired.fire(), None);
+    wired.bench.thaw();
+    wired.bench.regs.write64(IVC_INVALIDATE, ENABLE);
+    assert_eq!(wired.fire(), Some(SOURCE));
+}
+
+#[test]
+fn an_msi_that_waits_and_is_masked_goes_to_q() {
+    let wired = wired();
+    wired.page.write8(4, 5);
+    wired.fire();
+    wired.bench.regs.write64(IVC_UPDATE, 0x1000_00ff_0000_0123);
+    assert_eq!((wired.bench.table(4, 4), wired.entry()), (0, 0x0000_2005_0101_0005));
+}
+
+#[test]
+fn clearing_the_reject_bits_or_a_reset_forgets_what_waits_and_a_fence_keeps_it_back() {
+    let waiting_then = |act: fn(&Bench)| {
+        let wired = wired();
+        wired.page.write8(4, 5);
+        wired.fire();
+        act(&wired.bench);
+        wired.page.write8(4, 0xff);
+        wired.xics.asserted(SERVER)
+    };
+    assert!(waiting_then(|_| {}));
+    assert!(!waiting_then(|bench| bench.put(4, 4, 0)));
+    assert!(!waiting_then(|bench| bench.phb.fence()));
+    assert!(!waiting_then(|bench| {
+        assert!(bench.phb.scom_write(PbcqArea::Pci, 0xa, ENABLE));
+        assert!(bench.phb.scom_write(PbcqArea::Pci, 0xa, 0));
+        bench.regs.write64(0x150, IVT | ENABLE | 0x800);
+        bench.regs.write64(0x100, 0x07f8 << 48);
+        (0..8).for_each(|lsi| bench.put(2, lsi, 0x0000_20ff_0000_0000));
+    }));
+}

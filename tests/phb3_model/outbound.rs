@@ -62,3 +62,11 @@ fn a_window_that_is_not_aligned_to_its_size_fails_the_test() {
     bench.put(16, 0, 0xbd00_0001_3fff_ffc0);
     bench.phb.outbound(0x0003_d000_0000_0000);
 }
+
+#[test]
+fn m64_cycles_get_the_upper_bits() {
+    let bench = forwarding();
+    bench.regs.write64(0x1f0, 0x8000_0000_0000_0000);
+    bench.put(16, 0, 0xbd00_0000_3fff_0000);
+    assert_eq!(bench.phb.outbound(0x0003_d000_0000_0010).unwrap().pci, 0x8003_d000_0000_0010);
+}

@@ -186,3 +186,43 @@ fn transactions_drain_after_a_reset_once_three_registers_were_read() {
     phbs[0].stuck_transactions(true);
     assert_eq!(status(), 3);
 }
+
+#[test]
+fn a_second_reset_wants_the_three_registers_read_again() {
+    let (xscom, _) = power8();
+    bring_up(&xscom);
+    (0x1c..=0x1e).for_each(|register| _ = read(&xscom, 0x201_2000 + register));
+    write(&xscom, 0x901_200a, ENABLE);
+    assert!((0..10).all(|_| read(&xscom, 0x201_200f) >> 62 == 3));
+}
+
+#[test]
+#[should_panic(expected = "nest register 0x1a = 0x0002000000000001: unknown bits")]
+fn an_interrupt_number_has_19_bits() {
+    write(&power8().0, 0x201_201a, 0x0002_0000_0000_0001);
+}
+
+#[test]
+fn a_reset_loses_registers_requesters_and_translations_but_not_bars() {
+    let bench = bench();
+    bench.open_64k();
+    bench.tce(0, 0x7000_0000 | 3);
+    bench.phb.dma_write(RID, 0, &[1]).unwrap();
+    bench.regs.write64(0x218, 7);
+    bench.ram.write16(RTT + 2 * u64::from(RID), 6);
+    assert!(bench.phb.scom_write(PbcqArea::Pci, 0xa, ENABLE) && bench.phb.scom_write(PbcqArea::Pci, 0xa, 0));
+    assert_eq!(bench.regs.read64(0x218), 0);
+    bench.phb.root_port().write(4, 2, 6);
+    bench.regs.write64(0x168, RTT | ENABLE);
+    bench.put(9, 12, 0);
+    assert_eq!(
+        bench.phb.dma_write(RID, 0, &[1]),
+        Err(DmaFault { kind: FaultKind::Closed, pe: Some(6), address: 0 })
+    );
+    // PE 5's translation is gone as well.
+    bench.ram.write16(RTT + 2 * u64::from(RID), 5);
+    bench.regs.write64(RTC_INVALIDATE, ENABLE);
+    bench.tve(0, 0);
+    assert_eq!(bench.fault(0), FaultKind::Closed);
+    assert_eq!(bench.phb.scom_read(PbcqArea::Nest, 0x1a), Some(0x800 << 45));
+}
