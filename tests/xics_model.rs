@@ -2,6 +2,7 @@
 
 mod model;
 
+use model::lpc::{Lpc, Routing};
 use model::pec::ModelXscom;
 use model::psi8::{Input, Psi8};
 use model::xics::{InterruptSource, Offer, Window, Write, Xics};
@@ -356,4 +357,18 @@ fn an_unknown_register_fails_the_test() {
 #[should_panic(expected = "store of 0x0 to unknown register 0x58")]
 fn the_status_is_read_only() {
     psi().3.write64(0x58, 0);
+}
+
+#[test]
+fn an_isa_interrupt_comes_through_the_external_input_and_the_eccb_answers_by_xscom() {
+    let (xics, _, psi, regs) = psi();
+    let (lpc, xscom) = (Lpc::new(Routing::Cpld), ModelXscom::power8());
+    psi.wire(&lpc);
+    xscom.attach(lpc.eccb());
+    regs.write64(0x80, 0x0000_2007_a000_0000);
+    lpc.set_line(4, true);
+    assert_eq!(xics.waiting(PIR), Some((0x15, 7)));
+    // A byte load of the UART's line status: registers 0xb0020 and 0xb0022.
+    xscom.write64(0xb0_0200, 0xd101_0100_d001_03fd);
+    assert_eq!(xscom.read64(0xb0_0210), 0x800 | 0x6000_0000 << 26);
 }

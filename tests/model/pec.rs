@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opalite::hw::mmio::Mmio;
 
+use super::lpc::Eccb;
 use super::phb3::{ModelPhb3, Part, PbcqArea};
 use super::phb4::{Generation, ModelPhb4, Size, StackArea};
 use super::ram::ModelRam;
@@ -127,6 +128,27 @@ impl Space {
         assert!(offset & 0x80 == 0, "XSCOM: POWER8 has no register at offset {offset:#x}");
         offset >> 4 & !0xf | offset >> 3 & 0xf
     }
+}
+
+/// POWER8's way to LPC: four registers (platform reference 3.1).
+const ECCB_BASE: u64 = 0xb_0020;
+
+/// POWER8's way to LPC is a unit like any other.
+impl ModelScomUnit for Eccb {
+    fn scom_read(&mut self, pcba: u64) -> Option<u64> {
+        is_eccb(pcba).then(|| Eccb::scom_read(self, pcba))
+    }
+
+    fn scom_write(&mut self, pcba: u64, value: u64) -> bool {
+        if is_eccb(pcba) {
+            Eccb::scom_write(self, pcba, value);
+        }
+        is_eccb(pcba)
+    }
+}
+
+fn is_eccb(pcba: u64) -> bool {
+    (ECCB_BASE..ECCB_BASE + 4).contains(&pcba)
 }
 
 /// Where one chip's PECs are and what they drive.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opalite::hw::mmio::Mmio;
 
+use super::lpc::Lpc;
 use super::pec::ModelScomUnit;
 use super::xics::{InterruptSource, Offer, Xics};
 
@@ -104,6 +105,15 @@ impl Psi8 {
     pub fn connect(&self, xics: &Xics) {
         self.state().xics = Some(xics.clone());
         xics.attach(self.clone());
+    }
+
+    /// Wires the LPC bus's interrupts, all on one line, to the external input.
+    pub fn wire(&self, lpc: &Lpc) {
+        let psi = self.clone();
+        lpc.on_psi_input(move |input, level| {
+            assert!(input == Input::External as u8, "PSI: LPC drives input {input} of POWER8's bridge");
+            psi.set_input(Input::External, level);
+        });
     }
 
     /// Real addresses from `base` on.
