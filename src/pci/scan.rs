@@ -4,7 +4,7 @@
 //! everything below is reached; then it becomes the highest number that was used.
 
 use crate::phb::Phb;
-use crate::phb::config::Register;
+use crate::phb::config::{Known, Register};
 use crate::sync::wait_until;
 use crate::units::Bdfn;
 use alloc::vec::Vec;
@@ -85,9 +85,6 @@ const MEMORY_AND_MASTER: u32 = 6;
 const EXPRESS: u32 = 0x10;
 /// In that capability.
 const EXPRESS_FLAGS: u16 = 2;
-const DEVICE_CONTROL: u16 = 8;
-/// Report correctable, non-fatal, fatal errors and unsupported requests.
-const REPORT_ERRORS: u32 = 0xf;
 
 /// What a device that isn't ready answers for its vendor, once a root port has been told to pass that on.
 const NOT_READY: u32 = 0xffff_0001;
@@ -97,13 +94,17 @@ const READY_US: u64 = 1_000_000;
 /// Finds everything behind a bridge and numbers the buses. The root port is the one function that comes back; a bridge
 /// whose root port doesn't answer has none.
 pub fn scan(phb: &mut dyn Phb) -> Vec<Device> {
-    let mut scan = Scan { phb, last_bus: 0 };
-    scan.function(Bdfn::from_u16(0)).map(|(root, _)| root).into_iter().collect()
+    let mut scan = Scan { phb, last_bus: 0, known: Vec::new() };
+    let found = scan.function(Bdfn::from_u16(0)).map(|(root, _)| root).into_iter().collect();
+    let Scan { phb, known, .. } = scan;
+    phb.learn(known);
+    found
 }
 
 struct Scan<'a> {
     phb: &'a mut dyn Phb,
     last_bus: u8,
+    known: Vec<Known>,
 }
 
 impl Scan<'_> {
@@ -157,7 +158,11 @@ impl Scan<'_> {
         let header = self.read(bdfn, Register::byte(HEADER_TYPE));
         let is_bridge = header & 0x7f == 1;
         let interrupt_pin = self.read(bdfn, Register::byte(INTERRUPT_PIN)) as u8;
-        let kind = self.express(bdfn);
+        let (kind, express) = self.express(bdfn);
+        let known = Known { bdfn, is_bridge, express };
+        // A bridge that fences now is found out by whoever uses it.
+        let _ = self.phb.prepare(known);
+        self.known.push(known);
         let mut found = Device {
             bdfn,
             vendor,
@@ -175,10 +180,10 @@ impl Scan<'_> {
         Some((found, header & 0x80 != 0))
     }
 
-    /// Finds the PCI Express capability, and has the function report errors.
-    fn express(&mut self, bdfn: Bdfn) -> Kind {
+    /// Finds the PCI Express capability: what the function is, and where the capability lies.
+    fn express(&mut self, bdfn: Bdfn) -> (Kind, u16) {
         if self.read(bdfn, Register::half(STATUS)) & HAS_CAPABILITIES == 0 {
-            return Kind::Conventional;
+            return (Kind::Conventional, 0);
         }
         let mut at = self.read(bdfn, Register::byte(CAPABILITIES)) as u16 & 0xfc;
         // A device's list may have a loop; there is room for 48 entries.
@@ -188,10 +193,7 @@ impl Scan<'_> {
             }
             let capability = self.read(bdfn, Register::word(at));
             if capability & 0xff == EXPRESS {
-                let control = Register::half(at + DEVICE_CONTROL);
-                let old = self.read(bdfn, control);
-                self.write(bdfn, control, old | REPORT_ERRORS);
-                return match capability >> (8 * EXPRESS_FLAGS + 4) & 0xf {
+                let kind = match capability >> (8 * EXPRESS_FLAGS + 4) & 0xf {
                     4 => Kind::RootPort,
                     5 => Kind::UpstreamPort,
                     6 => Kind::DownstreamPort,
@@ -199,10 +201,11 @@ impl Scan<'_> {
                     8 => Kind::FromConventional,
                     _ => Kind::Endpoint,
                 };
+                return (kind, at);
             }
             at = (capability >> 8) as u16 & 0xfc;
         }
-        Kind::Conventional
+        (Kind::Conventional, 0)
     }
 
     /// Numbers the buses behind a bridge and looks at them.

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::units::Bdfn;
+use alloc::vec::Vec;
 
 /// Bytes of a config access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +64,33 @@ impl Register {
     }
 }
 
+/// A function that was found behind a bridge, as far as a later reset of it needs to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Where it answers.
+    pub bdfn: Bdfn,
+    /// Whether it has a bus behind it.
+    pub is_bridge: bool,
+    /// Its PCI Express capability, or 0.
+    pub express: u16,
+}
+
+/// In the PCI Express capability.
+const DEVICE_CONTROL: u16 = 8;
+/// Report correctable, non-fatal, fatal errors and unsupported requests.
+const REPORT_ERRORS: u32 = 0xf;
+
 /// What OPAL asks of config space.
 pub trait ConfigAccess {
+    /// Remembers what was found, at boot.
+    fn learn(&mut self, functions: Vec<Known>);
+    /// What is known of a function.
+    fn known(&self, function: Bdfn) -> Option<Known>;
+    /// Sets a known function up as firmware does at boot: it reports errors.
+    ///
+    /// # Errors
+    /// `Hardware` when nothing can be reached.
+    fn prepare(&mut self, function: Known) -> Result;
     /// Reads; a function that isn't there gives all ones.
     ///
     /// # Errors
@@ -78,6 +104,28 @@ pub trait ConfigAccess {
 }
 
 impl<I: Mmio, R: Ram> ConfigAccess for Phb4<I, R> {
+    fn learn(&mut self, functions: Vec<Known>) {
+        self.known = functions;
+    }
+
+    fn known(&self, function: Bdfn) -> Option<Known> {
+        self.known.iter().copied().find(|known| known.bdfn == function)
+    }
+
+    fn prepare(&mut self, function: Known) -> Result {
+        if function.bdfn.as_u16() == 0 {
+            self.usable()?;
+            self.set_up_root_port();
+            return ioda::alive(&self.regs);
+        }
+        if function.express == 0 {
+            return self.reachable(function.bdfn);
+        }
+        let control = Register::half(function.express + DEVICE_CONTROL);
+        let old = self.config_read(function.bdfn, control)?;
+        self.config_write(function.bdfn, control, old | REPORT_ERRORS)
+    }
+
     fn config_read(&mut self, function: Bdfn, register: Register) -> Result<u32> {
         self.reachable(function)?;
         let value = if function.bus() == 0 {

@@ -140,7 +140,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     }
 
     /// Steps 46 to 54 and 125.
-    fn set_up_root_port(&self) {
+    pub(super) fn set_up_root_port(&self) {
         // Primary bus 0, secondary 1, all others below.
         self.root_set(root::BUSES, 0x00ff_0100);
         // Report all errors, payloads of 128 bytes; the high half clears the status.

@@ -7,14 +7,17 @@
 
 mod bring_up;
 pub mod config;
+pub mod diag;
 pub mod dma;
 pub mod eeh;
 pub mod generation;
 mod init;
+pub mod inject;
 pub mod ioda;
 pub mod msi;
 pub mod pe;
 pub mod phb4;
+pub mod port;
 pub mod regs4;
 pub mod reset;
 pub mod stack;
@@ -142,6 +145,9 @@ pub trait Phb:
     + msi::Msi
     + eeh::Eeh
     + reset::SlotReset
+    + port::PortReset
+    + diag::Diagnosis
+    + inject::Inject
     + Send
 {
     /// What is fixed about it.

@@ -3,6 +3,7 @@
 use super::eeh::SoftwareFreezes;
 use super::generation::Generation;
 use super::ioda::{Shadow, TableId};
+use super::port::PortState;
 use super::regs4::{Ctrlr, EEH_CAP, IRQ_CAP, VERSION, Word};
 use super::reset::SlotState;
 use super::stack::{Stack, Windows};
@@ -14,6 +15,7 @@ use crate::hw::ram::Ram;
 use crate::iommu::{PeLimits, Select};
 use crate::mem::Region;
 use crate::units::Isn;
+use alloc::vec::Vec;
 use core::ops::Range;
 
 /// Whether a bridge can be used.
@@ -87,6 +89,8 @@ pub struct Phb4<I, R> {
     pub(super) bridge_windows: config::BridgeWindows,
     pub(super) health: Health,
     pub(super) slot: SlotState,
+    pub(super) port: PortState,
+    pub(super) known: Vec<config::Known>,
 }
 
 /// What a bridge is made from.
@@ -161,6 +165,8 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             bridge_windows: config::BridgeWindows::CLOSED,
             health: Health::Blocked,
             slot: SlotState::default(),
+            port: PortState::default(),
+            known: Vec::new(),
         };
         phb.initialise()?;
         Ok(phb)

@@ -4,7 +4,9 @@
 use super::eeh::clear_errors;
 use super::init::REGB_ENABLES;
 use super::phb4::{Health, Phb4};
-use super::regs4::{CRESET, DLP_ERR_COUNTERS, DLP_TRAIN_CTL, MISC_STRAP, REGB_ERRORS, Reg, group};
+use super::regs4::{
+    CRESET, DLP_ERR_COUNTERS, DLP_TRAIN_CTL, HOTPLUG_STATUS, MISC_STRAP, REGB_ERRORS, Reg, SLOT_EMPTY, group,
+};
 use super::{ioda, windows};
 use crate::arch;
 use crate::error::{Error, Result};
@@ -107,7 +109,10 @@ pub trait SlotReset {
     /// `Hardware` when the bridge is fenced or broken.
     fn start_link(&mut self) -> Result<Progress>;
     /// Whether the slot holds something.
-    fn is_present(&self) -> bool;
+    ///
+    /// # Errors
+    /// `Hardware` when the bridge is fenced or broken.
+    fn is_present(&self) -> Result<bool>;
     /// Whether the link carries data.
     fn is_link_up(&self) -> bool;
 }
@@ -180,8 +185,10 @@ impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
         self.next(Step::Detect { polls: 0 }, DETECT_MS)
     }
 
-    fn is_present(&self) -> bool {
-        super::regs4::HOTPLUG_STATUS.read(&self.regs) & super::regs4::SLOT_EMPTY == 0
+    fn is_present(&self) -> Result<bool> {
+        self.usable()?;
+        ioda::alive(&self.regs)?;
+        Ok(HOTPLUG_STATUS.read(&self.regs) & SLOT_EMPTY == 0)
     }
 
     fn is_link_up(&self) -> bool {
@@ -344,7 +351,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 }
 
 /// Timebase ticks in milliseconds, rounded up: a wait is never told as over before it is.
-fn milliseconds(ticks: u64) -> u32 {
+pub(super) fn milliseconds(ticks: u64) -> u32 {
     let per = arch::TIMEBASE_HZ / 1000;
     u32::try_from(ticks.div_ceil(per)).unwrap_or(u32::MAX).max(1)
 }

@@ -46,7 +46,7 @@ impl Touched {
 
     /// Empties the set and gives what was in it, in order.
     pub fn take(&mut self) -> impl Iterator<Item = usize> + use<> {
-        core::mem::replace(self, Self::new()).into_iter()
+        core::mem::take(self).into_iter()
     }
 
     fn into_iter(self) -> impl Iterator<Item = usize> {

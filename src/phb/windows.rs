@@ -147,7 +147,7 @@ impl<I: Mmio, R: Ram> MmioWindows for Phb4<I, R> {
         }
         let (mut word0, mut word1) = self.m64_off(window)?;
         word0.set_base(address / PAGE);
-        word1.set_mask(size.wrapping_neg() / PAGE & MASK_FIELD);
+        word1.set_mask(size_mask(size));
         self.keep_m64(window, word0, word1);
         Ok(())
     }
@@ -171,8 +171,13 @@ impl<I: Mmio, R: Ram> MmioWindows for Phb4<I, R> {
     }
 }
 
-/// 44 bits.
+/// The 44 bits of a mask.
 const MASK_FIELD: u64 = (1 << 44) - 1;
+
+/// A window's size as its mask has it.
+const fn size_mask(size: u64) -> u64 {
+    (size.wrapping_neg() / PAGE) & MASK_FIELD
+}
 
 impl<I: Mmio, R: Ram> Phb4<I, R> {
     fn m64(&self, window: M64) -> (Mbt0, Mbt1) {
@@ -210,7 +215,7 @@ pub fn default_mbt(count: usize, m32: &Range<u64>) -> Shadow {
     words0.set_base(m32.start / PAGE);
     let mut words1 = Mbt1(0);
     words1.set_enable(true);
-    words1.set_mask((m32.end - m32.start).wrapping_neg() / PAGE & MASK_FIELD);
+    words1.set_mask(size_mask(m32.end - m32.start));
     let first = [words0.0, words1.0].into_iter();
     let rest = (1..count).flat_map(move |window| {
         let (word0, word1) = default_entry(window as u8, count);

@@ -116,7 +116,11 @@ fn host(sum: &Sum) -> Result<()> {
     } else {
         println!("{text}{}", String::from_utf8_lossy(&output.stderr));
         sum.passed.fetch_add(passed, Ordering::Relaxed);
-        sum.add(&Check::failed("unit and model tests", format!("{failed} of {} failed", passed + failed)));
+        let why = match failed {
+            0 => "they don't build; the compiler's messages are above".into(),
+            _ => format!("{failed} of {} failed", passed + failed),
+        };
+        sum.add(&Check::failed("unit and model tests", why));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! PCI calls: 13–18, 23, 26–29, 31, 32, 37, 39, 40, 44, 45, 49, 53, 60, 62, 97, 119, 120, 126, 179, 180.
+//! PCI calls: 13–18, 23, 26–29, 31, 32, 37, 39, 40, 44, 45, 49, 53, 60, 62, 64, 96, 97, 119, 120, 126, 157, 179, 180.
 //!
 //! Checks run in the order of `reference/phb-dma-windows.md` §12; arguments are checked whole. Outputs are written on
 //! success, and where a comment says so.
@@ -15,6 +15,7 @@ use crate::opal::table::SUCCESS;
 use crate::phb::config::{Register, Width};
 use crate::phb::dma::PhbOption;
 use crate::phb::eeh::{Directions, Freeze, NextError, Trouble};
+use crate::phb::inject::Access;
 use crate::phb::msi::Source;
 use crate::phb::pe::RidMatch;
 use crate::phb::reset::{Progress, Scope};
@@ -345,15 +346,72 @@ pub fn get_option(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
     Ok(SUCCESS)
 }
 
-/// A slot id: a bridge's id, or, with bit 63, a function below a bridge.
-fn slot(fw: &Firmware, id: u64) -> Result<(&Lock<Box<dyn Phb>>, Option<Bdfn>)> {
-    let device = id >> 63 != 0;
-    let phb = if device { id & 0xffff } else { id };
-    if device && id << 1 >> 33 != 0 {
+/// 157 PCI_SET_P2P(initiator, target, flags, pe): DMA from one bridge's devices to another one's.
+///
+/// It would need a window without limits at the initiator, from which nothing of firmware's is cut out, so it is
+/// refused.
+pub fn set_p2p(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+    phb::find(&fw.phbs, args.u64::<0>())?;
+    phb::find(&fw.phbs, args.u64::<1>())?;
+    Err(Error::Unsupported("peer-to-peer DMA"))
+}
+
+/// 64 PCI_GET_PHB_DIAG_DATA2(phb, buffer, length).
+pub fn get_phb_diag_data2(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+    let buffer = args.buffer::<1>(fw, args.u64::<2>())?;
+    let mut bridge = bridge(fw, args)?;
+    if !buffer.address.is_multiple_of(8) || buffer.length < bridge.diag_size() {
+        return Err(Error::Parameter("diagnostic data's buffer"));
+    }
+    bridge.diagnose(buffer.address)?;
+    Ok(SUCCESS)
+}
+
+/// 96 PCI_ERR_INJECT(phb, pe, type, function, address, mask). Errors of config accesses only.
+pub fn err_inject(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+    let mut bridge = bridge(fw, args)?;
+    if args.u64::<2>() > 1 {
+        return Err(Error::Parameter("error type"));
+    }
+    let limits = bridge.info().limits;
+    let pe = limits.pe(args.u64::<1>())?;
+    if pe == limits.reserved() {
+        return Err(Error::Parameter("the reserved PE"));
+    }
+    let access = match args.u64::<3>() {
+        4 | 5 => Access::Load,
+        10 | 11 => Access::Store,
+        // I/O space doesn't exist.
+        2 | 3 | 8 | 9 => return Err(Error::Parameter("error function")),
+        0..=19 => return Err(Error::Unsupported("error function")),
+        _ => return Err(Error::Parameter("error function")),
+    };
+    bridge.inject_config(pe, access)?;
+    Ok(SUCCESS)
+}
+
+/// A slot: a bridge's own, which is the root port's too, or that of a port below it.
+struct PciSlot<'a> {
+    bridge: &'a Lock<Box<dyn Phb>>,
+    /// Bit 63: the id names a function.
+    names_function: bool,
+    port: Option<Bdfn>,
+}
+
+fn slot<'a>(fw: &'a Firmware, id: u64) -> Result<PciSlot<'a>> {
+    let names_function = id >> 63 != 0;
+    if !names_function {
+        return Ok(PciSlot { bridge: phb::find(&fw.phbs, id)?, names_function, port: None });
+    }
+    if id << 1 >> 33 != 0 {
         return Err(Error::Parameter("slot id"));
     }
-    let bridge = phb::find(&fw.phbs, phb)?;
-    Ok((bridge, device.then_some(Bdfn::from_u16((id >> 16) as u16))))
+    let bridge = phb::find(&fw.phbs, id & 0xffff)?;
+    let function = Bdfn::from_u16((id >> 16) as u16);
+    if !bridge.lock().known(function).is_some_and(|known| known.is_bridge) {
+        return Err(Error::Parameter("slot"));
+    }
+    Ok(PciSlot { bridge, names_function, port: Some(function).filter(|function| function.as_u16() != 0) })
 }
 
 /// Whole milliseconds to wait, at least one, or 0.
@@ -365,41 +423,71 @@ fn progress(progress: Progress) -> i64 {
 }
 
 /// 49 PCI_RESET(slot, scope, assert). A positive result is milliseconds until PCI_POLL.
+///
+/// Scope 6 puts all tables of the bridge back to how they start, and its options.
 pub fn reset(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let (bridge, device) = slot(fw, args.u64::<0>())?;
+    let slot = slot(fw, args.u64::<0>())?;
     let assert = match args.u64::<2>() {
         0 => false,
         1 => true,
         _ => return Err(Error::Parameter("assert")),
     };
-    let whole_phb = device.is_none();
-    let scope = match args.u64::<1>() {
-        1 if whole_phb => Some(Scope::Complete),
-        5 if is_phb_slot(device) => Some(Scope::Fundamental),
-        4 if is_phb_slot(device) => Some(Scope::Hot),
-        6 if whole_phb => None,
-        _ => return Err(Error::Unsupported("reset scope")),
-    };
-    if !assert {
-        return Ok(SUCCESS);
+    let mut bridge = slot.bridge.lock();
+    match (args.u64::<1>(), slot.port) {
+        (1 | 3 | 6, _) if slot.names_function => Err(Error::Unsupported("scope is the bridge's")),
+        (1 | 3..=6, _) if !assert => Ok(SUCCESS),
+        (1, _) => bridge.start_reset(Scope::Complete).map(progress),
+        (3, _) => bridge.clear_injection().map(|()| SUCCESS),
+        (4 | 5, Some(port)) => bridge.start_port_reset(port).map(progress),
+        (4, None) => bridge.start_reset(Scope::Hot).map(progress),
+        (5, None) => bridge.start_reset(Scope::Fundamental).map(progress),
+        (6, _) => bridge.reset_tables().map(|()| SUCCESS),
+        _ => Err(Error::Unsupported("reset scope")),
     }
-    let mut bridge = bridge.lock();
-    match scope {
-        None => bridge.reset_tables().map(|()| SUCCESS),
-        Some(scope) => bridge.start_reset(scope).map(progress),
-    }
-}
-
-/// The root port's slot is the bridge's own.
-fn is_phb_slot(device: Option<Bdfn>) -> bool {
-    device.is_none_or(|function| function.as_u16() == 0)
 }
 
 /// 62 PCI_POLL(slot): milliseconds to wait, or 0.
 pub fn poll(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let (bridge, device) = slot(fw, args.u64::<0>())?;
-    if !is_phb_slot(device) {
-        return Err(Error::Unsupported("slot has no reset"));
+    let slot = slot(fw, args.u64::<0>())?;
+    let mut bridge = slot.bridge.lock();
+    match slot.port {
+        Some(port) => bridge.poll_port_reset(port).map(progress),
+        None => bridge.poll_reset().map(progress),
     }
-    bridge.lock().poll_reset().map(progress)
+}
+
+/// PCI_REINIT's only scope: one device.
+const REINIT_DEVICE: u64 = 1000;
+
+/// 53 PCI_REINIT(phb, scope, bdfn): sets a device up again after a reset.
+pub fn reinit(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+    let mut bridge = bridge(fw, args)?;
+    if args.u64::<1>() != REINIT_DEVICE {
+        return Err(Error::Parameter("reinit scope"));
+    }
+    let function = args.u16::<2>().map_err(|_| Error::Parameter("BDFN"))?;
+    let known = bridge.known(Bdfn::from_u16(function)).ok_or(Error::Parameter("BDFN"))?;
+    bridge.prepare(known)?;
+    Ok(SUCCESS)
+}
+
+/// 119 PCI_GET_PRESENCE_STATE(slot, presence*): 0 empty, 1 occupied.
+pub fn get_presence_state(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+    let output = args.pointer::<u8, 1>(fw)?;
+    let slot = slot(fw, args.u64::<0>())?;
+    let mut bridge = slot.bridge.lock();
+    let occupied = match slot.port {
+        Some(port) => bridge.is_port_occupied(port)?,
+        None => bridge.is_present()?,
+    };
+    output.write(fw.ram, occupied.into());
+    Ok(SUCCESS)
+}
+
+/// 120 PCI_GET_POWER_STATE(slot, power*): slots here can't be switched off, so it is always 1.
+pub fn get_power_state(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+    let output = args.pointer::<u8, 1>(fw)?;
+    slot(fw, args.u64::<0>())?;
+    output.write(fw.ram, 1);
+    Ok(SUCCESS)
 }

@@ -1,0 +1,534 @@
+//! The PCI calls that are neither about DMA windows nor about config space: MMIO windows, MSIs, errors, resets.
+
+mod machine;
+mod model;
+
+use machine::{FIRMWARE, HARDWARE, Machine, OUT, PARAMETER, PARTIAL, SUCCESS, UNSUPPORTED};
+use model::pci_device::{PciDevice, PortType};
+use opalite::hw::ram::Ram;
+use opalite::{pci, phb};
+
+const M64: u64 = 0x0006_0000_0000_0000;
+const M64_SIZE: u64 = 256 << 30;
+const BUSY: i64 = -2;
+
+fn nvme() -> PciDevice {
+    PciDevice::endpoint(0x1b36, 0x0010).class(0x01_0802).interrupt_pin(1).express(PortType::Endpoint, 0)
+}
+
+impl Machine {
+    fn pe_of_address(&self, address: u64) -> Option<u16> {
+        self.models[0].outbound(address).map(|hit| hit.pe)
+    }
+    fn freeze_status(&self, pe: u64) -> (i64, u8, u16) {
+        self.ram.write64(OUT, u64::MAX);
+        let status = self.call(23, [0, pe, OUT, OUT + 2, 0]);
+        (status, self.ram.read8(OUT), self.ram.read16(OUT + 2))
+    }
+    fn next_error(&self) -> (i64, u64, u16, u16) {
+        let status = self.call(60, [0, OUT, OUT + 8, OUT + 10]);
+        (status, self.ram.read64(OUT), self.ram.read16(OUT + 8), self.ram.read16(OUT + 10))
+    }
+    /// Polls a slot until it is done or failed; gives the milliseconds that passed.
+    fn finish(&self, slot: u64, mut wait: i64) -> (i64, i64) {
+        let mut passed = 0;
+        while wait > 0 {
+            passed += wait;
+            assert!(passed < 120_000, "the reset doesn't end");
+            opalite::arch::advance_timebase(wait as u64 * 512_000);
+            wait = self.call(62, [slot]);
+        }
+        (wait, passed)
+    }
+}
+
+#[test]
+fn m32_segments_go_to_pes() {
+    let machine = Machine::new();
+    let m32 = 0x0006_00c0_0000_0000;
+    let segment = (2_u64 << 30) / 512;
+    assert_eq!(machine.pe_of_address(m32 + 7 * segment), Some(0));
+    assert_eq!(machine.call(29, [0, 9, 1, 0, 7]), SUCCESS);
+    assert_eq!(machine.pe_of_address(m32 + 7 * segment), Some(9));
+    assert_eq!(machine.pe_of_address(m32 + 8 * segment), Some(0));
+    assert_eq!(machine.call(29, [0, 511, 1, 0, 7]), SUCCESS, "Linux releases a segment so");
+    for (args, status) in [
+        ([0, 512, 1, 0, 7], PARAMETER),
+        ([0, 9, 1, 1, 7], PARAMETER),
+        ([0, 9, 1, 0, 512], PARAMETER),
+        ([0, 9, 1, 1 << 32, 7], PARAMETER),
+        ([0, 9, 3, 0, 7], UNSUPPORTED),
+        ([0, 9, 4, 0, 7], PARAMETER),
+        ([0, 9, 1 << 16 | 1, 0, 7], PARAMETER),
+        ([6, 9, 1, 0, 7], PARAMETER),
+    ] {
+        assert_eq!(machine.call(29, args), status, "{args:x?}");
+    }
+}
+
+#[test]
+fn the_default_m64_window_splits_into_one_segment_for_each_pe() {
+    let machine = Machine::new();
+    assert_eq!(machine.call(28, [0, 2, 31, M64, 0, M64_SIZE]), SUCCESS);
+    assert_eq!(machine.pe_of_address(M64), None, "placed, not yet on");
+    assert_eq!(machine.call(27, [0, 2, 31, 1]), SUCCESS);
+    for pe in [0, 1, 300, 511] {
+        assert_eq!(machine.pe_of_address(M64 + pe * (M64_SIZE / 512) + 0x1000), Some(pe as u16));
+    }
+    assert_eq!(machine.call(28, [0, 2, 31, M64, 0, M64_SIZE]), PARTIAL);
+    assert_eq!(machine.call(29, [0, 9, 2, 31, 0]), PARTIAL);
+    assert_eq!(machine.call(27, [0, 2, 31, 2]), PARAMETER, "it isn't a single PE's");
+    assert_eq!(machine.call(27, [0, 2, 31, 0]), SUCCESS);
+    assert_eq!(machine.pe_of_address(M64), None);
+    assert_eq!(machine.call(27, [0, 2, 31, 1]), PARTIAL, "switching off forgets the place");
+}
+
+#[test]
+fn an_m64_window_can_be_one_pe_s() {
+    let machine = Machine::new();
+    assert_eq!(machine.call(28, [0, 2, 1, M64 + (32 << 20), 0, 32 << 20]), SUCCESS);
+    assert_eq!(machine.call(29, [0, 77, 2, 1, 0]), SUCCESS);
+    assert_eq!(machine.call(27, [0, 2, 1, 1]), PARAMETER);
+    assert_eq!(machine.call(27, [0, 2, 1, 2]), SUCCESS);
+    assert_eq!(machine.pe_of_address(M64 + (32 << 20)), Some(77));
+    assert_eq!(machine.pe_of_address(M64 + (64 << 20) - 1), Some(77));
+    assert_eq!(machine.pe_of_address(M64 + (64 << 20)), None);
+}
+
+#[test]
+fn b17_an_m64_window_stays_inside_the_bridge_s_range() {
+    let machine = Machine::new();
+    for (start, size) in
+        [(M64 - (1 << 30), 1 << 30), (M64 + M64_SIZE, 1 << 30), (M64, 2 * M64_SIZE), (0, 1 << 55)]
+    {
+        assert_eq!(machine.call(28, [0, 2, 1, start, 0, size]), SUCCESS);
+        machine.models[0].clear_writes();
+        assert_eq!(machine.call(27, [0, 2, 1, 1]), PARTIAL, "{start:#x} {size:#x}");
+        assert_eq!(machine.models[0].writes(), []);
+    }
+    assert_eq!(machine.call(28, [0, 2, 1, M64 + M64_SIZE - 4096, 0, 4096]), SUCCESS);
+}
+
+#[test]
+fn bad_mmio_windows_are_refused() {
+    let machine = Machine::new();
+    let place = |args: [u64; 6]| machine.call(28, args);
+    assert_eq!(place([0, 1, 0, M64, 0, 4096]), UNSUPPORTED);
+    assert_eq!(place([0, 3, 0, M64, 0, 4096]), UNSUPPORTED);
+    for bad in [
+        [0, 4, 1, M64, 0, 4096],
+        [0, 2, 0, M64, 0, 4096],
+        [0, 2, 32, M64, 0, 4096],
+        [0, 2, 1 << 16 | 1, M64, 0, 4096],
+        [0, 2, 1, M64 + 2048, 0, 4096],
+        [0, 2, 1, M64, 0, 2048],
+        [0, 2, 1, M64, 0, 0],
+        [0, 2, 1, M64, 0, 3 * 4096],
+        [0, 2, 1, M64 + 4096, 0, 8192],
+        [0, 2, 1, 1 << 60, 0, 4096],
+        [7, 2, 1, M64, 0, 4096],
+    ] {
+        assert_eq!(place(bad), PARAMETER, "{bad:x?}");
+    }
+    assert_eq!(machine.call(28, [1, 2, 16, M64, 0, 4096]), PARAMETER, "a small bridge has 16 windows");
+    assert_eq!(machine.call(27, [0, 1, 0, 1]), UNSUPPORTED);
+    assert_eq!(machine.call(27, [0, 3, 0, 1]), UNSUPPORTED);
+    assert_eq!(machine.call(27, [0, 5, 1, 1]), PARAMETER);
+    assert_eq!(machine.call(27, [0, 2, 1, 3]), PARAMETER);
+    assert_eq!(machine.call(27, [0, 2, 1, 1]), PARTIAL, "no place yet");
+}
+
+#[test]
+fn mmio_windows_survive_a_complete_reset() {
+    let machine = Machine::new();
+    let m32 = 0x0006_00c0_0000_0000;
+    assert_eq!(machine.call(28, [0, 2, 31, M64, 0, M64_SIZE]), SUCCESS);
+    assert_eq!(machine.call(27, [0, 2, 31, 1]), SUCCESS);
+    assert_eq!(machine.call(29, [0, 9, 1, 0, 7]), SUCCESS);
+    let wait = machine.call(49, [0, 1, 1]);
+    assert_eq!(machine.finish(0, wait).0, 0);
+    assert_eq!(machine.pe_of_address(M64 + M64_SIZE - 1), Some(511));
+    assert_eq!(machine.pe_of_address(m32 + 7 * ((2 << 30) / 512)), Some(9), "B14");
+}
+
+#[test]
+fn msis_are_composed_and_belong_to_a_pe() {
+    let machine = Machine::new();
+    assert_eq!(machine.call(37, [0, 5, 0x123]), SUCCESS);
+    assert_eq!(machine.table(0, 2, 0x48) & 0x0fff, 5, "source 0x123 is the last lane of word 0x48");
+    assert_eq!(machine.call(37, [0, 6, 0x121]), SUCCESS);
+    assert_eq!(machine.table(0, 2, 0x48) & 0x0fff_0fff_0fff_0fff, 0x0000_0006_0000_0005);
+    assert_eq!(machine.call(39, [0, 0, 0x123, 1, OUT, OUT + 8]), SUCCESS);
+    assert_eq!((machine.ram.read32(OUT), machine.ram.read32(OUT + 8)), (0xffff_1200, 3));
+    assert_eq!(machine.call(40, [0, 0, 0x123, 1, OUT, OUT + 8]), SUCCESS);
+    assert_eq!((machine.ram.read64(OUT), machine.ram.read32(OUT + 8)), (0x1000_0000_0000_1200, 3));
+    assert_eq!(machine.call(31, [0, 5, 0x100, 7, 0, 0, 1]), SUCCESS);
+    assert_eq!(machine.models[0].msi(0x100, 0x1000_0000_0000_1200, 3), Some(0x123));
+    assert_eq!(machine.models[0].msi(0x100, 0xffff_1200, 3), Some(0x123));
+}
+
+#[test]
+fn bad_msis_are_refused_and_write_nothing() {
+    let machine = Machine::new();
+    for bad in [[0, 512, 1], [0, 1, 4088], [0, 1, 1 << 32], [6, 1, 1]] {
+        assert_eq!(machine.call(37, bad), PARAMETER, "{bad:x?}");
+    }
+    machine.ram.write64(OUT, 0x1111_1111_1111_1111);
+    machine.ram.write64(OUT + 8, 0x2222_2222_2222_2222);
+    for bad in [
+        [0, 512, 1, 1, OUT, OUT + 8],
+        [0, 0, 4088, 1, OUT, OUT + 8],
+        [0, 0, 1, 2, OUT, OUT + 8],
+        [0, 0, 1, 0x101, OUT, OUT + 8],
+        [0, 0, 1, 1, 0, OUT + 8],
+        [0, 0, 1, 1, OUT, 0],
+        [0, 0, 1, 1, FIRMWARE.start, OUT + 8],
+        [0, 0, 1, 1, OUT, OUT + 9],
+        [9, 0, 1, 1, OUT, OUT + 8],
+    ] {
+        assert_eq!(machine.call(39, bad), PARAMETER, "{bad:x?}");
+        assert_eq!(machine.call(40, bad), PARAMETER, "{bad:x?}");
+    }
+    assert_eq!(machine.ram.read64(OUT), 0x1111_1111_1111_1111, "B22");
+    assert_eq!(machine.ram.read64(OUT + 8), 0x2222_2222_2222_2222, "B22");
+}
+
+#[test]
+fn a_freeze_is_seen_and_cleared_by_direction() {
+    let machine = Machine::new();
+    assert_eq!(machine.freeze_status(5), (SUCCESS, 0, 0));
+    machine.models[0].freeze(5);
+    assert_eq!(machine.freeze_status(5), (SUCCESS, 3, 0));
+    assert_eq!(machine.freeze_status(6), (SUCCESS, 0, 0));
+    assert_eq!(machine.next_error(), (SUCCESS, 5, 3, 4));
+    assert_eq!(machine.call(26, [0, 5, 1]), SUCCESS);
+    assert_eq!(machine.freeze_status(5), (SUCCESS, 2, 0));
+    assert_eq!(machine.models[0].frozen(5), (false, true));
+    assert_eq!(machine.call(26, [0, 5, 2]), SUCCESS);
+    assert_eq!(machine.freeze_status(5), (SUCCESS, 0, 0));
+    assert_eq!(machine.next_error(), (SUCCESS, u64::MAX, 0, 0));
+}
+
+#[test]
+fn the_os_can_freeze_a_pe() {
+    let machine = Machine::new();
+    for (action, frozen) in [(1, (true, false)), (2, (false, true)), (3, (true, true))] {
+        assert_eq!(machine.call(97, [0, 9, action]), SUCCESS);
+        assert_eq!(machine.models[0].frozen(9), frozen);
+        assert_eq!(machine.freeze_status(9), (SUCCESS, action as u8, 0));
+        assert_eq!(machine.call(26, [0, 9, 3]), SUCCESS);
+        assert_eq!(machine.freeze_status(9), (SUCCESS, 0, 0));
+    }
+}
+
+#[test]
+fn bad_eeh_arguments_are_refused() {
+    let machine = Machine::new();
+    assert_eq!(machine.freeze_status(512), (PARAMETER, 0xff, 0xffff), "B25");
+    for (pe, action) in [(512, 3), (1 << 32, 3), (5, 0), (5, 4), (5, 1 << 32 | 3)] {
+        assert_eq!(machine.call(26, [0, pe, action]), PARAMETER);
+        assert_eq!(machine.call(97, [0, pe, action]), PARAMETER);
+    }
+    for bad in [[0, 5, 0, OUT, 0], [0, 5, OUT, 0, 0], [0, 5, OUT, OUT + 1, 0], [6, 5, OUT, OUT + 2, 0]] {
+        assert_eq!(machine.call(23, bad), PARAMETER, "{bad:x?}");
+    }
+    assert_eq!(machine.call(23, [0, 5, OUT, OUT + 2, FIRMWARE.start]), PARAMETER);
+    for bad in [[0, 0, OUT, OUT + 2], [0, OUT, 0, OUT + 2], [0, OUT, OUT + 8, 1], [7, OUT, OUT + 8, OUT + 10]]
+    {
+        assert_eq!(machine.call(60, bad), PARAMETER, "{bad:x?}");
+    }
+}
+
+#[test]
+fn b26_a_fenced_bridge_is_an_error_of_the_bridge() {
+    let machine = Machine::new();
+    machine.models[0].fence();
+    assert_eq!(machine.freeze_status(5), (SUCCESS, 3, 2));
+    assert_eq!(machine.next_error(), (SUCCESS, u64::MAX, 2, 3));
+    assert_eq!(machine.call(26, [0, 5, 3]), HARDWARE);
+    assert_eq!(machine.call(97, [0, 5, 3]), HARDWARE);
+    let wait = machine.call(49, [0, 1, 1]);
+    assert!(wait > 0);
+    assert_eq!(machine.finish(0, wait).0, 0);
+    assert_eq!(machine.next_error(), (SUCCESS, u64::MAX, 0, 0));
+    assert_eq!(machine.freeze_status(5), (SUCCESS, 0, 0));
+}
+
+#[test]
+fn b31_a_bridge_whose_reset_fails_is_dead() {
+    let machine = Machine::new();
+    machine.models[0].stuck_transactions(true);
+    let wait = machine.call(49, [0, 1, 1]);
+    assert_eq!(machine.finish(0, wait).0, HARDWARE);
+    assert_eq!(machine.next_error(), (SUCCESS, u64::MAX, 2, 2));
+    assert_eq!(machine.freeze_status(5), (HARDWARE, 3, 2));
+    assert_eq!(machine.call(49, [0, 1, 1]), HARDWARE);
+    assert_eq!(machine.call(44, [0, 5, 10, 1, 0x2000_0000, 0x1000, 0x1000]), HARDWARE);
+    assert_eq!(machine.call(126, [0, 1, 5, 0, 0, 0]), HARDWARE);
+    assert_eq!(machine.config_read(0, 0, 0, 4), (HARDWARE, u32::MAX));
+}
+
+#[test]
+fn hot_and_fundamental_resets_reach_the_device_and_end_with_the_link_up() {
+    for (scope, least) in [(4, 2000), (5, 250)] {
+        let device = nvme();
+        let seen = device.clone();
+        let machine = Machine::with(|models| models[0].attach(0, device));
+        let resets = seen.resets();
+        for slot in [0, 1 << 63] {
+            if slot != 0 {
+                pci::scan(&mut **phb::find(&machine.fw.phbs, 0).unwrap().lock());
+            }
+            let before = seen.resets();
+            let wait = machine.call(49, [slot, scope, 1]);
+            assert!(wait > 0, "scope {scope}: {wait}");
+            assert_eq!(machine.config_read(0, 0x100, 0, 4), (HARDWARE, u32::MAX), "blocked meanwhile");
+            assert_eq!(machine.config_read(0, 0, 0, 4), (SUCCESS, 0x04c1_1014), "the root port isn't");
+            let (result, passed) = machine.finish(slot, wait);
+            assert_eq!(result, 0);
+            assert!(passed >= least, "scope {scope} took {passed} ms");
+            assert!(seen.resets() > before, "scope {scope} didn't reset the device");
+            assert_eq!(machine.config_read(0, 0x100, 0, 4), (SUCCESS, 0x0010_1b36));
+            assert_eq!(machine.call(49, [slot, scope, 0]), SUCCESS);
+            assert_eq!(machine.models[0].peek(0x1c20), 0x2130_006e_fca8_bc00, "errors are reported again");
+        }
+        assert!(seen.resets() >= resets + 2);
+    }
+}
+
+#[test]
+fn windows_survive_hot_and_fundamental_resets() {
+    let machine = Machine::with(|models| models[0].attach(0, nvme()));
+    assert_eq!(machine.call(44, [0, 5, 10, 1, 0x2000_0000, 0x1000, 0x1000]), SUCCESS);
+    for scope in [4, 5] {
+        let wait = machine.call(49, [0, scope, 1]);
+        assert_eq!(machine.finish(0, wait).0, 0);
+        assert_eq!(machine.tve(0, 10), 0x0000_0002_0000_0101);
+    }
+}
+
+#[test]
+fn resets_of_an_empty_slot_succeed() {
+    let machine = Machine::new();
+    for scope in [4, 5, 1] {
+        let wait = machine.call(49, [0, scope, 1]);
+        assert_eq!(machine.finish(0, wait).0, 0, "scope {scope}");
+    }
+}
+
+#[test]
+fn a_dead_link_ends_the_reset_and_the_next_one_brings_it_back() {
+    let machine = Machine::with(|models| models[0].attach(0, nvme()));
+    machine.models[0].dead_link(true);
+    let wait = machine.call(49, [0, 5, 1]);
+    assert_eq!(machine.finish(0, wait).0, 0, "nothing answers, as in an empty slot");
+    assert_eq!(machine.config_read(0, 0x100, 0, 4), (SUCCESS, u32::MAX));
+    machine.models[0].dead_link(false);
+    let wait = machine.call(49, [0, 5, 1]);
+    assert_eq!(machine.finish(0, wait).0, 0, "the next reset brings it back");
+    assert_eq!(machine.config_read(0, 0x100, 0, 4), (SUCCESS, 0x0010_1b36));
+}
+
+#[test]
+fn bad_resets_are_refused() {
+    let machine = Machine::with(|models| models[0].attach(0, nvme()));
+    pci::scan(&mut **phb::find(&machine.fw.phbs, 0).unwrap().lock());
+    for (args, status) in [
+        ([6, 1, 1], PARAMETER),
+        ([1 << 62, 1, 1], PARAMETER),
+        ([0, 1, 2], PARAMETER),
+        ([0, 1, 0x101], PARAMETER),
+        ([0, 2, 1], UNSUPPORTED),
+        ([0, 7, 1], UNSUPPORTED),
+        ([0, 0, 1], UNSUPPORTED),
+        ([0, 1 << 32 | 6, 1], UNSUPPORTED),
+        ([1 << 63, 1, 1], UNSUPPORTED),
+        ([1 << 63, 6, 1], UNSUPPORTED),
+        ([1 << 63 | 0x100 << 16, 4, 1], PARAMETER),
+        ([1 << 63 | 1 << 32, 4, 1], PARAMETER),
+        ([0, 1, 0], SUCCESS),
+        ([0, 6, 0], SUCCESS),
+        ([0, 3, 1], SUCCESS),
+    ] {
+        assert_eq!(machine.call(49, args), status, "{args:x?}");
+    }
+    assert_eq!(machine.call(62, [0]), HARDWARE, "nothing is under way");
+    assert_eq!(machine.call(62, [6]), PARAMETER);
+    assert_eq!(machine.call(62, [1 << 63 | 0x100 << 16]), PARAMETER);
+}
+
+#[test]
+fn reset_of_the_tables_switches_mmio_windows_off_and_lets_frozen_pes_run() {
+    let machine = Machine::new();
+    assert_eq!(machine.call(28, [0, 2, 31, M64, 0, M64_SIZE]), SUCCESS);
+    assert_eq!(machine.call(27, [0, 2, 31, 1]), SUCCESS);
+    assert_eq!(machine.call(29, [0, 9, 1, 0, 7]), SUCCESS);
+    assert_eq!(machine.call(37, [0, 5, 0x123]), SUCCESS);
+    assert_eq!(machine.call(97, [0, 9, 3]), SUCCESS);
+    machine.models[0].freeze(300);
+    assert_eq!(machine.call(49, [0, 6, 1]), SUCCESS);
+    assert_eq!(machine.pe_of_address(M64), None);
+    assert_eq!(machine.table(0, 16, 62), 0x1c00_0000_0000_0000);
+    assert_eq!(machine.table(0, 17, 7), 7 * 0x0001_0001_0001);
+    assert_eq!(machine.table(0, 2, 0x48), 0);
+    assert_eq!(machine.table(0, 16, 1), 0x80ff_ffff_8000_0000, "M32 stays on");
+    for pe in [9, 300] {
+        assert_eq!(machine.models[0].frozen(pe), (false, false));
+        assert_eq!(machine.freeze_status(pe.into()), (SUCCESS, 0, 0));
+    }
+    assert_eq!(machine.call(28, [0, 2, 31, M64, 0, M64_SIZE]), SUCCESS, "and can be set up again");
+}
+
+#[test]
+fn ports_of_a_switch_have_slots_of_their_own() {
+    let device = nvme();
+    let seen = device.clone();
+    let down = PciDevice::bridge(0x104c, 1, PortType::Downstream).child(0, 0, device);
+    let empty = PciDevice::bridge(0x104c, 2, PortType::Downstream);
+    let up = PciDevice::bridge(0x104c, 0x8232, PortType::Upstream).child(0, 0, down).child(1, 0, empty);
+    let machine = Machine::with(|models| models[0].attach(0, up));
+    pci::scan(&mut **phb::find(&machine.fw.phbs, 0).unwrap().lock());
+    let (slot, other) = (1 << 63 | 0x200 << 16, 1 << 63 | 0x208 << 16);
+    let before = seen.resets();
+    let wait = machine.call(49, [slot, 4, 1]);
+    assert_eq!(wait, 1000);
+    assert_eq!(machine.call(49, [other, 4, 1]), BUSY);
+    assert_eq!(machine.call(62, [other]), HARDWARE);
+    assert_eq!(machine.finish(slot, wait), (0, 2000));
+    assert!(seen.resets() > before);
+    assert_eq!(machine.call(62, [slot]), HARDWARE);
+    assert_eq!(machine.call(119, [slot, OUT]), SUCCESS);
+    assert_eq!(machine.call(120, [slot, OUT + 1]), SUCCESS);
+    assert_eq!(machine.ram.read8(OUT + 1), 1);
+}
+
+#[test]
+fn presence_is_the_slot_s() {
+    let machine = Machine::with(|models| models[0].attach(0, nvme()));
+    for (phb, present) in [(0, 1), (1, 0)] {
+        assert_eq!(machine.call(119, [phb, OUT]), SUCCESS);
+        assert_eq!(machine.ram.read8(OUT), present);
+        assert_eq!(machine.call(120, [phb, OUT]), SUCCESS);
+        assert_eq!(machine.ram.read8(OUT), 1);
+    }
+    assert_eq!(machine.call(119, [0, 0]), PARAMETER);
+    assert_eq!(machine.call(119, [6, OUT]), PARAMETER);
+    assert_eq!(machine.call(120, [0, FIRMWARE.start]), PARAMETER);
+    assert_eq!(machine.call(120, [6, OUT]), PARAMETER);
+}
+
+#[test]
+fn reinit_knows_the_devices_that_were_found_even_while_they_are_frozen() {
+    let machine = Machine::with(|models| models[0].attach(0, nvme()));
+    assert_eq!(machine.call(53, [0, 1000, 0x100]), PARAMETER, "nothing was found yet");
+    pci::scan(&mut **phb::find(&machine.fw.phbs, 0).unwrap().lock());
+    assert_eq!(machine.call(31, [0, 5, 0x100, 7, 0, 0, 1]), SUCCESS);
+    machine.models[0].freeze(5);
+    assert_eq!(machine.call(53, [0, 1000, 0x100]), SUCCESS);
+    assert_eq!(machine.call(26, [0, 5, 3]), SUCCESS);
+    assert_eq!(machine.call(53, [0, 1000, 0x100]), SUCCESS);
+    assert_eq!(machine.call(53, [0, 1000, 0]), SUCCESS);
+    for bad in [[0, 999, 0x100], [0, 1000, 0x108], [0, 1000, 1 << 16 | 0x100], [6, 1000, 0x100]] {
+        assert_eq!(machine.call(53, bad), PARAMETER, "{bad:x?}");
+    }
+}
+
+#[test]
+fn diagnostic_data_has_the_structure_and_the_freeze() {
+    let machine = Machine::new();
+    assert_eq!(machine.call(31, [0, 5, 0x100, 7, 0, 0, 1]), SUCCESS);
+    assert!(machine.models[0].dma_write(0x100, 0x1234_5678, b"x").is_err());
+    machine.models[0].poke(0xd08, 0x1122);
+    let buffer = 0x10_0000;
+    assert_eq!(machine.call(64, [0, buffer, 0x2180]), SUCCESS);
+    let header: Vec<u32> = [0, 4, 8].map(|at| machine.ram.read32(buffer + at)).to_vec();
+    assert_eq!(header, [1, 3, 0x2180]);
+    assert_eq!(machine.ram.read32(buffer + 0x1c) & 6, 6, "the root port's command");
+    assert_eq!(machine.ram.read64(buffer + 0xb0), 0x1122);
+    let pest_a = machine.ram.read64(buffer + 0x180 + 8 * 5);
+    let pest_b = machine.ram.read64(buffer + 0x1180 + 8 * 5);
+    assert_eq!(pest_a >> 63, 1);
+    assert_eq!(pest_a >> 16 & 0xffff, 0x100, "the requester");
+    assert_eq!(pest_b, 1 << 63 | 0x1234_5678, "the address");
+    assert_eq!(machine.ram.read64(buffer + 0x180 + 8 * 6), 0);
+    for bad in [
+        [0, buffer, 0x217f],
+        [0, buffer, 0],
+        [0, 0, 0x2180],
+        [0, buffer + 4, 0x2180],
+        [0, FIRMWARE.start - 0x1000, 0x2180],
+        [0, buffer, u64::MAX],
+        [6, buffer, 0x2180],
+    ] {
+        assert_eq!(machine.call(64, bad), PARAMETER, "{bad:x?}");
+    }
+}
+
+#[test]
+fn diagnostic_data_of_a_fenced_bridge_comes_through_the_back_door() {
+    let machine = Machine::new();
+    machine.models[0].poke(0xd00, 0x8000);
+    machine.models[0].fence();
+    let buffer = 0x10_0000;
+    assert_eq!(machine.call(64, [0, buffer, 0x2180]), SUCCESS);
+    assert_eq!(machine.ram.read64(buffer + 0xa8), 0x8000);
+    assert_ne!(machine.ram.read64(buffer + 0x48), 0, "NFIR");
+}
+
+#[test]
+fn config_errors_can_be_injected() {
+    let machine = Machine::new();
+    assert_eq!(machine.call(31, [0, 5, 0x0100, 7, 0, 0, 1]), SUCCESS);
+    assert_eq!(machine.call(31, [0, 6, 0x0203, 7, 1, 1, 1]), SUCCESS);
+    assert_eq!(machine.call(96, [0, 5, 0, 4, 0, 0]), SUCCESS);
+    let model = &machine.models[0];
+    assert_eq!(
+        [0x2b0, 0x2b8, 0x2c0].map(|at| model.peek(at)),
+        [0x1800_0000_0000_0000, 0x0010_0000_0000_0000, 0x0ff0_0000_0000_0000]
+    );
+    assert_eq!(machine.call(96, [0, 6, 1, 11, 0, 0]), SUCCESS);
+    assert_eq!(
+        [0x2b0, 0x2b8, 0x2c0].map(|at| model.peek(at)),
+        [0x1400_0000_0000_0000, 0x0020_3000_0000_0000, 0x0fff_f000_0000_0000]
+    );
+    assert_eq!(machine.call(49, [0, 3, 1]), SUCCESS);
+    assert_eq!(model.peek(0x2b0), 0);
+    for (args, status) in [
+        ([0, 5, 2, 4, 0, 0], PARAMETER),
+        ([0, 511, 0, 4, 0, 0], PARAMETER),
+        ([0, 512, 0, 4, 0, 0], PARAMETER),
+        ([0, 7, 0, 4, 0, 0], PARAMETER),
+        ([0, 5, 0, 20, 0, 0], PARAMETER),
+        ([0, 5, 0, 2, 0, 0], PARAMETER),
+        ([0, 5, 0, 0, 0, 0], UNSUPPORTED),
+        ([0, 5, 0, 12, 0, 0], UNSUPPORTED),
+        ([6, 5, 0, 4, 0, 0], PARAMETER),
+    ] {
+        assert_eq!(machine.call(96, args), status, "{args:x?}");
+    }
+}
+
+#[test]
+fn b15_peer_to_peer_is_refused_and_changes_nothing() {
+    let machine = Machine::new();
+    assert_eq!(machine.call(157, [0, 1, 1, 5]), UNSUPPORTED);
+    assert_eq!(machine.call(157, [0, 1, 1, 0xffff]), UNSUPPORTED);
+    assert_eq!(machine.call(157, [0, 6, 1, 5]), PARAMETER);
+    assert_eq!(machine.call(157, [6, 0, 1, 5]), PARAMETER);
+    assert_eq!(machine.tve(0, 11), 0);
+}
+
+#[test]
+fn every_pci_call_is_claimed_by_check_token() {
+    let machine = Machine::new();
+    let served = [
+        13, 14, 15, 16, 17, 18, 23, 26, 27, 28, 29, 31, 32, 37, 39, 40, 44, 45, 49, 53, 60, 62, 64, 96, 97,
+        119, 120, 126, 157, 179, 180,
+    ];
+    for token in served {
+        assert_eq!(machine.call(80, [token]), 1, "{token}");
+    }
+    for token in [11, 12, 24, 30, 33, 34, 35, 36, 38, 43, 50, 51, 52, 54, 61] {
+        assert_eq!(machine.call(80, [token]), 0, "{token}");
+    }
+}
