@@ -124,10 +124,10 @@ void one_device(void)
 	without_reset(&edu_pci[0]);
 	without_reset(&edu_pci[1]);
 	after_each_case(remove_windows);
+	isolation_cases();
 	window_shapes();
 	mapping_cases();
 	error_cases();
-	isolation_cases();
 	round_cases();
 	after_each_case(NULL);
 	run_case(leave_everything, NULL, "left-open");

@@ -107,8 +107,14 @@ fn with_sources(rustc: &Path) -> Option<PathBuf> {
     sysroot.join("lib/rustlib/src/rust/library/core/src/lib.rs").is_file().then_some(sysroot)
 }
 
+/// rustup's linker comes with the pinned toolchain, so everyone who has that links with the same one; else the system's.
 fn linker(sysroot: &Path) -> Option<PathBuf> {
-    let host = format!("{}-unknown-linux-gnu", env::consts::ARCH);
-    let own = sysroot.join("lib/rustlib").join(host).join("bin/gcc-ld/ld.lld");
-    own.is_file().then_some(own).or_else(|| tools::find("ld.lld"))
+    let below = |root: &Path| {
+        let host = format!("{}-unknown-linux-gnu", env::consts::ARCH);
+        Some(root.join("lib/rustlib").join(host).join("bin/gcc-ld/ld.lld")).filter(|file| file.is_file())
+    };
+    let active = env::var_os("CARGO")
+        .map(PathBuf::from)
+        .and_then(|cargo| Some(cargo.parent()?.parent()?.to_path_buf()));
+    below(sysroot).or_else(|| below(&active?)).or_else(|| tools::find("ld.lld"))
 }
