@@ -25,6 +25,7 @@ impl Geometry {
     /// # Errors
     /// `Parameter` when the generation doesn't translate that page, when the levels or the table's size can't be
     /// encoded, or when the window would be wider than the bus.
+    #[inline(always)]
     pub fn new(translation: &Translation, page_bytes: u64, levels: u64, level_bytes: u64) -> Result<Self> {
         if !matches!(levels, 1..=5) {
             return Err(Error::Parameter("TCE levels"));
@@ -90,6 +91,7 @@ impl Table {
     /// # Errors
     /// `Parameter` when it isn't aligned to the size of a level (hardware ORs the index in) or isn't wholly in RAM
     /// that the OS owns.
+    #[inline(always)]
     pub fn new(geometry: Geometry, address: u64, memory: &MemoryMap) -> Result<Self> {
         let bytes = 1 << geometry.level_shift;
         if address & (bytes - 1) != 0 {
@@ -107,6 +109,7 @@ impl Table {
     ///
     /// # Errors
     /// `Parameter` when part of the window that the OS must mean can't be reached.
+    #[inline(always)]
     pub fn fits(&self, select: Select, index: WindowIndex) -> Result {
         let beyond = self.geometry.reaches_beyond_4_gib();
         let bad = match (select, index) {

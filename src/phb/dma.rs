@@ -84,8 +84,10 @@ impl<I: Mmio, R: Ram> Bridge for Phb4<I, R> {
 
     #[inline]
     fn invalidate(&mut self, kill: Kill) -> Result {
-        self.ram.sync();
-        self.wait(TCE_KILL, "TCE kill queue", |kill| kill.pending() == 0)?;
+        // The OS's stores to TCEs come before: every access of a register orders them.
+        if TCE_KILL.read(&self.regs).pending() != 0 {
+            self.wait_longer(TCE_KILL, "TCE kill queue", |kill| kill.pending() == 0)?;
+        }
         let mut value = TceKill::default();
         match kill {
             Kill::All => value.set_all(true),
@@ -100,8 +102,11 @@ impl<I: Mmio, R: Ram> Bridge for Phb4<I, R> {
         sync.set_start_read(true);
         sync.set_start_write(writes);
         DMA_SYNC.write(&self.regs, sync);
-        self.wait(Q_DMA_R, "TCE kill", |quiesce| !quiesce.kill_running())?;
-        self.wait(DMA_SYNC, "DMA sync", |sync| sync.read_done() && (!writes || sync.write_done()))
+        // A fenced bridge answers all ones, which says that the kill runs.
+        if !Q_DMA_R.read(&self.regs).kill_running() && is_synced(DMA_SYNC.read(&self.regs), writes) {
+            return Ok(());
+        }
+        self.wait_for_kill()
     }
 
     fn stop_dma(&mut self, pe: PeNumber) -> Result<bool> {
@@ -118,17 +123,20 @@ impl<I: Mmio, R: Ram> Bridge for Phb4<I, R> {
     }
 }
 
+#[inline(always)]
+fn is_synced(sync: DmaSync, writes: bool) -> bool {
+    sync.read_done() && (!writes || sync.write_done())
+}
+
 /// The one bit of a PESTA or PESTB entry that is on the chip.
 pub(super) const FROZEN: u64 = 1 << 63;
 
 impl<I: Mmio, R: Ram> Phb4<I, R> {
-    #[inline(always)]
-    fn wait<T: Word>(&self, register: Reg<T>, what: &'static str, done: impl Fn(T) -> bool) -> Result {
-        let value = register.read(&self.regs).bits();
-        if value != FENCED && done(T::from_bits(value)) {
-            return Ok(());
-        }
-        self.wait_longer(register, what, done)
+    #[cold]
+    fn wait_for_kill(&self) -> Result {
+        let writes = self.generation.write_sync;
+        self.wait_longer(Q_DMA_R, "TCE kill", |quiesce| !quiesce.kill_running())?;
+        self.wait_longer(DMA_SYNC, "DMA sync", |sync| is_synced(sync, writes))
     }
 
     #[cold]
