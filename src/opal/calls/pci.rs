@@ -6,10 +6,12 @@
 
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
+use crate::hw::fault::Fault;
 use crate::iommu::bypass::Bypass;
 use crate::iommu::geometry::{Geometry, Table};
+use crate::iommu::tve::Tve;
 use crate::iommu::{Kill, Slot};
-use crate::mem::OsNumber;
+use crate::mem::{OsNumber, OsPointer};
 use crate::opal::args::Args;
 use crate::opal::table::SUCCESS;
 use crate::phb::config::{Register, Width};
@@ -44,11 +46,23 @@ fn read<T: OsNumber + From<u8>>(
 ) -> Result<i64> {
     let output = args.pointer::<T, 3>(fw)?;
     let bridge = find(fw, args)?;
-    let result = function(args)
-        .and_then(|function| bridge.lock().config_read(function, Register::new(args.u64::<2>(), width)?));
-    // What can't be read is all ones, as on the bus.
-    output.write(fw.ram, cut(*result.as_ref().unwrap_or(&u32::MAX)));
-    result.map(|_| SUCCESS)
+    let register = Register::new(args.u64::<2>(), width);
+    let (Ok(function), Ok(register)) = (function(args), register) else {
+        return refuse(fw, output, cut, Error::Parameter("BDFN or config register"));
+    };
+    let result = bridge.lock().config_read(function, register);
+    match result {
+        Ok(value) => output.write(fw.ram, cut(value)),
+        Err(fault) => return refuse(fw, output, cut, fault.into()),
+    }
+    Ok(SUCCESS)
+}
+
+/// What can't be read is all ones, as on the bus.
+#[cold]
+fn refuse<T: OsNumber>(fw: &Firmware, output: OsPointer<T>, cut: fn(u32) -> T, error: Error) -> Result<i64> {
+    output.write(fw.ram, cut(u32::MAX));
+    Err(error)
 }
 
 #[inline(always)]
@@ -105,14 +119,17 @@ pub fn eeh_freeze_status(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
     args.optional::<u64, 4>(fw)?;
     let bridge = find(fw, args)?;
     let pe = bridge.limits.pe(args.u64::<1>())?;
-    let freeze = bridge.lock().freeze_status(pe);
-    let (directions, error) = match freeze {
-        Freeze::Pe(directions) => (directions, 0),
-        Freeze::Phb(_) => (Directions::BOTH, PHB_ERROR),
+    let (code, error, result) = match bridge.lock().freeze_status(pe) {
+        Freeze::None => (0, 0, Ok(SUCCESS)),
+        Freeze::Mmio => (1, 0, Ok(SUCCESS)),
+        Freeze::Dma => (2, 0, Ok(SUCCESS)),
+        Freeze::Both => (3, 0, Ok(SUCCESS)),
+        Freeze::Fenced => (3, PHB_ERROR, Ok(SUCCESS)),
+        Freeze::Dead => (3, PHB_ERROR, Err(Fault::Broken.into())),
     };
-    state.write(fw.ram, directions.code());
+    state.write(fw.ram, code);
     kind.write(fw.ram, error);
-    if freeze == Freeze::Phb(Trouble::Dead) { Err(Error::Hardware("PHB broken")) } else { Ok(SUCCESS) }
+    result
 }
 
 /// 26 PCI_EEH_FREEZE_CLEAR(phb, pe, action).
@@ -276,7 +293,7 @@ pub fn map_pe_dma_window(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
     let table = Table::new(geometry, args.u64::<4>(), &fw.memory)?;
     let mut bridge = bridge.lock();
     table.fits(bridge.select_mode(), slot.index())?;
-    bridge.set_window(slot, &table)?;
+    bridge.set_window(slot, Tve::translated(&table))?;
     Ok(SUCCESS)
 }
 
@@ -286,14 +303,15 @@ pub fn map_pe_dma_window(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 pub fn map_pe_dma_window_real(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
     let bridge = find(fw, args)?;
     let slot = Slot::new(bridge.limits, args.u64::<1>(), args.u64::<2>())?;
-    let mut bridge = bridge.lock();
     if args.u64::<4>() == 0 {
-        bridge.unset_window(slot)?;
+        bridge.lock().unset_window(slot)?;
         return Ok(SUCCESS);
     }
+    let translation = bridge.translation;
+    let mut bridge = bridge.lock();
     let select = bridge.select_mode();
     let bypass = Bypass::new(select, slot.index(), args.u64::<3>(), args.u64::<4>(), &fw.memory)?;
-    bridge.set_bypass(slot, &bypass)?;
+    bridge.set_window(slot, Tve::no_translate(translation, &bypass))?;
     Ok(SUCCESS)
 }
 
@@ -437,7 +455,7 @@ pub fn reset(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
         (4 | 5, Some(port)) => bridge.start_port_reset(port).map(progress),
         (4, None) => bridge.start_reset(Scope::Hot).map(progress),
         (5, None) => bridge.start_reset(Scope::Fundamental).map(progress),
-        (6, _) => bridge.reset_tables().map(|()| SUCCESS),
+        (6, _) => Ok(bridge.reset_tables().map(|()| SUCCESS)?),
         _ => Err(Error::Unsupported("reset scope")),
     }
 }
