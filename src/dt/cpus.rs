@@ -39,8 +39,8 @@ fn publish_features(tree: &mut Tree, generation: Generation) {
     parent.set_cells("isa", &[isa]);
     for feature in features::of(generation) {
         // What it depends on stands above it in the table, so those nodes exist.
-        let after: Vec<u32> = feature.after.iter().map(|name| parent.child(name).phandle().0).collect();
-        let mut node = parent.child(feature.name);
+        let after: Vec<u32> = feature.after().map(|needed| parent.child(needed.name()).phandle().0).collect();
+        let mut node = parent.child(feature.name());
         publish_feature(&mut node, feature);
         if !after.is_empty() {
             node.set_cells("dependencies", &after);
@@ -49,8 +49,8 @@ fn publish_features(tree: &mut Tree, generation: Generation) {
 }
 
 fn publish_feature(node: &mut NodeMut<'_>, feature: &Feature) {
-    node.set_cells("isa", &[feature.isa]);
-    node.set_cells("usable-privilege", &[feature.privilege]);
+    node.set_cells("isa", &[feature.isa.into()]);
+    node.set_cells("usable-privilege", &[feature.privilege.into()]);
     let support = |needs: Needs| match needs {
         Needs::Nothing => (None, None),
         Needs::Recipe => (Some(0), None),
@@ -68,7 +68,7 @@ fn publish_feature(node: &mut NodeMut<'_>, feature: &Feature) {
     ];
     for (name, value) in optional {
         if let Some(value) = value {
-            node.set_cells(name, &[value]);
+            node.set_cells(name, &[value.into()]);
         }
     }
 }

@@ -250,23 +250,21 @@ fn publish_bridge(node: &mut NodeMut<'_>, bridge: &PciNode, above: &Above<'_>) {
     node.set_cells("#address-cells", &[3]).set_cells("#size-cells", &[2]).set_cells("#interrupt-cells", &[1]);
     // The same addresses on both sides. The OS moves the windows; what is here only must not be in its way.
     node.set_cells("ranges", &[MEMORY32, 0, 0, MEMORY32, 0, 0, 0xf000_0000, 0]);
-    let (parent, first) = (above.phb.interrupt_parent.0, above.phb.lsis.0);
-    let entry = |device: u32, pin: u32, turn: u32| {
-        [device << 11, 0, 0, pin, parent, first + (pin - 1 + device + turn) % 4, LEVEL].map(u32::to_be_bytes)
+    // Of the device number only the lowest two bits matter, and on a link to a root port it is always 0.
+    let (devices, mask, turn) = match above.turn {
+        None => (1, 0, 0),
+        Some(turn) => (4, 0x1800, turn + u32::from(bridge.bdfn.device())),
     };
-    match above.turn {
-        None => {
-            node.set_cells("interrupt-map-mask", &[0, 0, 0, 7]);
-            node.set_all("interrupt-map", (1..=4).flat_map(|pin| entry(0, pin, 0)));
-        }
-        Some(turn) => {
-            // Of the device number only the lowest two bits matter.
-            let turn = turn + u32::from(bridge.bdfn.device());
-            node.set_cells("interrupt-map-mask", &[0x1800, 0, 0, 7]);
-            let devices = (0..4).flat_map(|device| (1..=4).map(move |pin| (device, pin)));
-            node.set_all("interrupt-map", devices.flat_map(|(device, pin)| entry(device, pin, turn)));
+    let (parent, first) = (above.phb.interrupt_parent.0, above.phb.lsis.0);
+    let mut map = Vec::with_capacity(4 * 4 * 7);
+    for device in 0..devices {
+        for pin in 1..=4 {
+            let lsi = first + (pin - 1 + device + turn) % 4;
+            map.extend_from_slice(&[device << 11, 0, 0, pin, parent, lsi, LEVEL]);
         }
     }
+    node.set_cells("interrupt-map-mask", &[mask, 0, 0, 7]);
+    node.set_cells("interrupt-map", &map);
 }
 
 fn both(window: Window) -> [[u8; 8]; 2] {

@@ -119,12 +119,12 @@ impl Uart {
 
     #[inline(always)]
     fn get(&self, register: u16) -> u8 {
-        self.lpc.inb(self.port + register)
+        self.lpc.inb(self.port.wrapping_add(register))
     }
 
     #[inline(always)]
     fn set(&self, register: u16, value: u8) {
-        self.lpc.outb(self.port + register, value);
+        self.lpc.outb(self.port.wrapping_add(register), value);
     }
 }
 

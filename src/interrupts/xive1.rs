@@ -117,12 +117,14 @@ impl<I: Mmio, R: Ram> Xive1<I, R> {
         setup::domains(&ic, block);
         let ends = PagedTable::ends(tables.ends, &ram);
         let nvts = PagedTable::nvts(tables.nvts, &ram);
-        setup::tables(&ic, &ram, block, &tables);
         let room = ends.room() + nvts.room();
         let end_esbs = setup::end_esbs(&addresses);
+        let engine = Engine { ic, vc, ram, block, eat: tables.eat, end_esbs, ends, nvts };
+        engine.make_ordering_end();
+        setup::tables(&engine.ic, &engine.ram, block, &tables);
         let mut state = State {
             mode: None,
-            engine: Engine { ic, vc, ram, block, eat: tables.eat, end_esbs, ends, nvts },
+            engine,
             vps: Vps::new(chip, block, threads.iter().copied()),
             devices: SOURCES,
             allocated: Bitmap::new(SOURCES),
@@ -164,8 +166,10 @@ impl<I: Mmio, R: Ram> Sources for Xive1<I, R> {
             return Err(Error::Resource("interrupt sources"));
         }
         state.devices = first;
+        let mut eas = state.idle_eas(first);
         for index in first..first + count {
-            state.engine.put_eas(index, state.idle_eas(index));
+            eas.set_data(state.vps.isn(index).0 & structures::DATA_LIMIT);
+            state.engine.put_eas(index, eas);
         }
         Ok(state.vps.isn(first))
     }
@@ -194,7 +198,8 @@ impl<I: Mmio, R: Ram> State<I, R> {
         eas.set_valid(true);
         eas.set_masked(true);
         eas.set_end_block(self.engine.block);
-        eas.set_end_index(vps::end_of(engine::FIRST_THREAD, Priority::LEAST));
+        let thread = engine::FIRST_THREAD | self.vps.threads().next().map_or(0, u32::from);
+        eas.set_end_index(vps::end_of(thread, Priority::LEAST));
         eas.set_data(self.vps.isn(index).0 & structures::DATA_LIMIT);
         eas
     }

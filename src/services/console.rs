@@ -86,36 +86,65 @@ impl Console {
     ///
     /// # Errors
     /// `Closed` without a UART, `BusyEvent` when nothing could be taken.
+    #[inline]
     pub fn write(&self, ram: &dyn Ram, from: OsBuffer) -> Result<u64> {
         let uart = self.uart()?;
-        let mut state = patient(&self.state, PATIENCE);
-        let mut taken = 0;
-        let most = from.length.min(OUTPUT as u64);
-        if let Some(state) = &mut state {
-            state.drain(uart);
+        let Some(mut state) = self.state.try_lock() else { return self.write_contended(uart, ram, from) };
+        let mut chunk = [0; CHUNK];
+        // The common case: a short line, a UART that takes it.
+        let Some(bytes) = chunk.get_mut(..from.length as usize).filter(|_| state.output.is_empty()) else {
+            return self.write_much(&mut state, uart, ram, from);
+        };
+        ram.read_bytes(from.address, bytes);
+        let rest = state.send_now(uart, bytes);
+        if !rest.is_empty() {
+            self.keep(&mut state, uart, rest);
         }
+        Ok(from.length)
+    }
+
+    /// More than a chunk, or something waits already.
+    #[inline(never)]
+    fn write_much(&self, state: &mut State, uart: &Uart, ram: &dyn Ram, from: OsBuffer) -> Result<u64> {
+        state.drain(uart);
+        let most = from.length.min(OUTPUT as u64);
+        let mut taken = 0;
         while taken < most {
             let mut chunk = [0; CHUNK];
-            let free = state.as_ref().map_or(CHUNK, |state| OUTPUT.saturating_sub(state.output.len()));
-            let length = usize::try_from(most - taken).unwrap_or(CHUNK).min(CHUNK).min(free);
+            let free = OUTPUT.saturating_sub(state.output.len()).min(CHUNK);
+            let length = usize::try_from(most - taken).unwrap_or(CHUNK).min(free);
             let Some(bytes) = chunk.get_mut(..length).filter(|bytes| !bytes.is_empty()) else { break };
             ram.read_bytes(from.address + taken, bytes);
-            let done = match &mut state {
-                Some(state) => {
-                    state.put(uart, bytes);
-                    length
-                }
-                None => uart.send_waiting(bytes),
-            };
-            taken += done as u64;
-            if done < length {
+            let rest = if state.output.is_empty() { state.send_now(uart, bytes) } else { bytes };
+            state.output.extend(rest);
+            taken += length as u64;
+        }
+        self.settle(state, uart);
+        if taken == 0 { Err(Error::BusyEvent) } else { Ok(taken) }
+    }
+
+    /// Somebody else holds the lock: another thread for a moment, or a call that was interrupted on this one.
+    #[cold]
+    fn write_contended(&self, uart: &Uart, ram: &dyn Ram, from: OsBuffer) -> Result<u64> {
+        if let Some(mut state) = patient(&self.state, PATIENCE) {
+            return self.write_much(&mut state, uart, ram, from);
+        }
+        let most = from.length.min(OUTPUT as u64);
+        let mut taken = 0;
+        while taken < most {
+            let byte = ram.read8(from.address + taken);
+            if uart.send_waiting(&[byte]) == 0 {
                 break;
             }
-        }
-        if let Some(state) = &mut state {
-            self.settle(state, uart);
+            taken += 1;
         }
         if taken == 0 { Err(Error::BusyEvent) } else { Ok(taken) }
+    }
+
+    #[cold]
+    fn keep(&self, state: &mut State, uart: &Uart, rest: &[u8]) {
+        state.output.extend(rest);
+        self.settle(state, uart);
     }
 
     /// Bytes that [`Self::write`] would take at least.
@@ -132,11 +161,14 @@ impl Console {
     /// # Errors
     /// `Closed` without a UART; `Internal` when the lock's holder was interrupted on this thread: asking again
     /// wouldn't help.
+    #[inline]
     pub fn flush(&self) -> Result<Flush> {
         let uart = self.uart()?;
-        if self.waiting.load(Ordering::Relaxed) == 0 {
-            return Ok(Flush::Empty);
-        }
+        if self.waiting.load(Ordering::Relaxed) == 0 { Ok(Flush::Empty) } else { self.flush_waiting(uart) }
+    }
+
+    #[cold]
+    fn flush_waiting(&self, uart: &Uart) -> Result<Flush> {
         let mut state = patient(&self.state, PATIENCE).ok_or(Error::Internal("console held"))?;
         let before = state.output.len();
         state.drain(uart);
@@ -174,13 +206,31 @@ impl Console {
     }
 
     /// Moves what can move in both directions and sets the event bit. Does nothing while somebody else does.
+    #[inline]
     pub fn poll(&self, events: &Events) {
         let Some(uart) = self.uart else { return };
-        let Some(mut state) = self.state.try_lock() else { return };
+        // The common case, without the lock: whoever last held it left the event bit right.
+        if (self.waiting.load(Ordering::Relaxed) > 0 || uart.status().1)
+            && let Some(mut state) = self.state.try_lock()
+        {
+            self.move_both(&mut state, uart, events);
+        }
+    }
+
+    /// The UART interrupts: its level must drop, or the interrupt comes back at once. So this waits for the lock.
+    pub fn interrupt(&self, events: &Events) {
+        if let Some(uart) = self.uart
+            && let Some(mut state) = patient(&self.state, PATIENCE)
+        {
+            self.move_both(&mut state, uart, events);
+        }
+    }
+
+    fn move_both(&self, state: &mut State, uart: &Uart, events: &Events) {
         state.receive(uart);
         state.drain(uart);
         events.set_level(CONSOLE_INPUT, !state.input.is_empty());
-        self.settle(&mut state, uart);
+        self.settle(state, uart);
     }
 
     #[inline(always)]
@@ -196,26 +246,26 @@ impl Console {
 }
 
 impl State {
-    /// Sends `bytes`, after all that waits, or lets them wait. The ring has room for them.
+    /// Sends what the UART takes now; returns what it doesn't. Nothing waits in the ring.
     #[inline(always)]
-    fn put(&mut self, uart: &Uart, bytes: &[u8]) {
-        let mut rest = bytes.iter();
-        if self.output.is_empty() {
-            while !rest.as_slice().is_empty() && self.has_room(uart) {
-                if let Some(&byte) = rest.next() {
-                    self.send(uart, byte);
-                }
+    fn send_now<'a>(&mut self, uart: &Uart, bytes: &'a [u8]) -> &'a [u8] {
+        let mut rest = bytes;
+        while !rest.is_empty() && self.has_room(uart) {
+            let (now, later) = rest.split_at(rest.len().min(usize::from(self.room)));
+            for &byte in now {
+                uart.send(byte);
             }
+            self.room = self.room.saturating_sub(now.len() as u8);
+            rest = later;
         }
-        for &byte in rest {
-            self.output.push_back(byte);
-        }
+        rest
     }
 
     fn drain(&mut self, uart: &Uart) {
         while !self.output.is_empty() && self.has_room(uart) {
             if let Some(byte) = self.output.pop_front() {
-                self.send(uart, byte);
+                self.room = self.room.saturating_sub(1);
+                uart.send(byte);
             }
         }
     }
@@ -226,12 +276,6 @@ impl State {
             self.room = uart.status().0;
         }
         self.room > 0
-    }
-
-    #[inline(always)]
-    fn send(&mut self, uart: &Uart, byte: u8) {
-        self.room = self.room.saturating_sub(1);
-        uart.send(byte);
     }
 
     fn receive(&mut self, uart: &Uart) {

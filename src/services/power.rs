@@ -81,8 +81,17 @@ impl Power {
     }
 
     /// Looks for an event of the BMC's. Does nothing while somebody else talks to it.
+    #[inline]
     pub fn poll(&self, messages: &Messages, events: &Events) {
-        let Some(bt) = &self.bt else { return };
+        if let Some(bt) = &self.bt
+            && bt.attention()
+        {
+            self.take_events(bt, messages, events);
+        }
+    }
+
+    #[cold]
+    fn take_events(&self, bt: &Bt, messages: &Messages, events: &Events) {
         let Some(_guard) = self.lock.try_lock() else { return };
         for _ in 0..EVENTS {
             if !bt.attention() {

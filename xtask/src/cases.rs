@@ -55,6 +55,20 @@ const USUAL_WITHOUT_BYPASS: &[Expect] = &[
     Expect::Line(r"PE# ?[0-9a-f]+\] Setting up window#0"),
     Expect::NoLine("Enabling 64-bit DMA bypass"),
 ];
+/// Windows made, filled and closed from user space: two devices that copy, one disk, each on its own bridge.
+const VFIO: Case = Case {
+    memory: Some("4G"),
+    append: "hugepagesz=1G hugepages=1",
+    devices: &[
+        NVME,
+        "edu,bus=pcie.1,dma_mask=0xffffffffffffffff",
+        "edu,bus=pcie.2,dma_mask=0xffffffffffffffff",
+    ],
+    modules: &["nvme", "vfio-pci", "vfio_iommu_spapr_tce"],
+    steps: &["vfio"],
+    expect: &[Expect::Vfio],
+    ..USUAL
+};
 /// Nothing plugged in.
 const BARE: Case = Case { devices: &[], modules: &[], steps: &[], expect: &[], ..USUAL };
 
@@ -177,6 +191,8 @@ pub const CASES: &[Case] = &[
         expect: &[Expect::Clock, Expect::ClockSet, Expect::Nvram],
         ..BARE
     },
+    Case { name: "vfio-6.12", ..VFIO },
+    Case { name: "vfio-6.12-64k", kernel: Kernel::V6_12With64K, ..VFIO },
 ];
 
 #[cfg(test)]

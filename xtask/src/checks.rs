@@ -6,7 +6,7 @@ use crate::{
     console::Ending,
     report::Check,
     said::{self, Said},
-    traffic,
+    traffic, vfio,
 };
 use anyhow::Result;
 use regex::Regex;
@@ -41,6 +41,8 @@ pub enum Expect {
     ClockSet,
     /// NVRAM, if the firmware has it, keeps what is written.
     Nvram,
+    /// The VFIO proof passed, case by case.
+    Vfio,
     /// So many CPUs work.
     Cpus(usize),
     /// The guest rebooted (and did not power off).
@@ -132,6 +134,7 @@ fn one(booted: &Booted, reports: &[Said], expectation: Expect) -> Vec<Check> {
         Expect::Net => return net(booted, reports),
         Expect::Disk => return disk(booted, reports),
         Expect::Typed => return typed(reports),
+        Expect::Vfio => return vfio::judge(console),
         Expect::Cpus(wanted) => return cpus(reports, wanted),
         Expect::Clock => clock(reports),
         Expect::ClockSet => clock_set(reports),

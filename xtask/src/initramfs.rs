@@ -21,6 +21,8 @@ pub const MODULES: &[&str] = &[
     "ahci",
     "sym53c8xx",
     "af_packet",
+    "vfio-pci",
+    "vfio_iommu_spapr_tce",
 ];
 
 /// Builds the archive of one kernel and gives its path. Written anew each time, under a name of its kernel.

@@ -25,6 +25,7 @@ mod test;
 mod toolchain;
 mod tools;
 mod traffic;
+mod vfio;
 
 use anyhow::Result;
 use clap::Parser;

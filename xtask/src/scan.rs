@@ -216,4 +216,37 @@ mod tests {
         assert!(UNDER_31.windows(2).all(|pair| pair[0].0 < pair[1].0));
         assert!(UNDER_31.iter().all(|(opcode, _)| *opcode < 1024));
     }
+
+    /// A big-endian object file with these words as code, under a symbol, and one more word that is called data.
+    fn file(words: &[u32]) -> Vec<u8> {
+        use object::write::{Object, StandardSection, Symbol, SymbolSection};
+        use object::{Architecture, BinaryFormat, Endianness, SymbolFlags, SymbolScope};
+        let mut file = Object::new(BinaryFormat::Elf, Architecture::PowerPc64, Endianness::Big);
+        let text = file.section_id(StandardSection::Text);
+        let mut add = |name: &str, kind: SymbolKind, words: &[u32]| {
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+            let value = file.append_section_data(text, &bytes, 4);
+            file.add_symbol(Symbol {
+                name: name.into(),
+                value,
+                size: bytes.len() as u64,
+                kind,
+                scope: SymbolScope::Linkage,
+                weak: false,
+                section: SymbolSection::Section(text),
+                flags: SymbolFlags::None,
+            });
+        };
+        add("work", SymbolKind::Text, words);
+        add("table", SymbolKind::Data, &[0xc821_0010]);
+        file.write().unwrap()
+    }
+
+    #[test]
+    fn an_offence_is_reported_with_its_address_and_function_and_data_is_not() {
+        let clean = scan(&file(&[0x6000_0000, 0x4e80_0020])).unwrap();
+        assert_eq!((clean.words, clean.offences.len()), (3, 0));
+        let found = scan(&file(&[0x6000_0000, 0xc821_0010, 0x4e80_0020])).unwrap();
+        assert_eq!(found.offences, ["0x4 in work: c8210010 is a floating-point load or store"]);
+    }
 }

@@ -12,7 +12,7 @@ use crate::{
     image, paths, payload,
     qemu::{Launch, Qemu},
     report::{self, Check, seconds},
-    scan,
+    scan, vfio,
 };
 use anyhow::{Context, Result, bail};
 use std::{
@@ -116,7 +116,11 @@ fn host(sum: &Sum) -> Result<()> {
     } else {
         println!("{text}{}", String::from_utf8_lossy(&output.stderr));
         sum.passed.fetch_add(passed, Ordering::Relaxed);
-        sum.add(&Check::failed("unit and model tests", format!("{failed} of {} failed", passed + failed)));
+        let why = match failed {
+            0 => "they don't build; the compiler's messages are above".into(),
+            _ => format!("{failed} of {} failed", passed + failed),
+        };
+        sum.add(&Check::failed("unit and model tests", why));
     }
     Ok(())
 }
@@ -256,7 +260,8 @@ fn start(case: &Case, ready: &Ready, firmware: Option<&Path>) -> Result<Booted> 
     let guest = ready.guests.get(&case.kernel).context("a kernel")?;
     let qemu = ready.qemus.get(case.qemu).context("a QEMU")?;
     let mut launch = Launch::new(&ready.board, qemu.clone(), guest.kernel.clone());
-    launch.initrd = Some(guest.initrd.clone());
+    let proof = case.expect.iter().any(|expect| matches!(expect, Expect::Vfio));
+    launch.initrd = Some(if proof { vfio::initrd(&guest.initrd)? } else { guest.initrd.clone() });
     launch.firmware = firmware.map(Path::to_path_buf);
     launch.smp = case.smp.unwrap_or(launch.smp);
     launch.memory = case.memory.map_or(launch.memory, str::to_string);

@@ -110,7 +110,10 @@ impl NodeMut<'_> {
         Phandle(new)
     }
 
+    // The setters that a hundred lines call are never inlined: the image has a limit.
+
     /// Sets a property to these bytes.
+    #[inline(never)]
     pub fn set_bytes(&mut self, name: &str, value: &[u8]) -> &mut Self {
         let value = self.tree.push_bytes(value);
         self.tree.link_property(self.at, name.as_bytes(), value);
@@ -123,16 +126,24 @@ impl NodeMut<'_> {
     }
 
     /// Sets a property to big-endian 32-bit cells.
+    #[inline(never)]
     pub fn set_cells(&mut self, name: &str, value: &[u32]) -> &mut Self {
-        self.set_all(name, value.iter().map(|cell| cell.to_be_bytes()))
+        let start = self.tree.bytes.len();
+        self.tree.bytes.resize(start + size_of_val(value), 0);
+        for (bytes, cell) in self.tree.bytes[start..].chunks_exact_mut(4).zip(value) {
+            bytes.copy_from_slice(&cell.to_be_bytes());
+        }
+        self.link(name, start)
     }
 
     /// Sets a property to big-endian 64-bit numbers, two cells each.
+    #[inline(never)]
     pub fn set_u64s(&mut self, name: &str, value: &[u64]) -> &mut Self {
         self.set_all(name, value.iter().map(|number| number.to_be_bytes()))
     }
 
     /// Sets a property to a string.
+    #[inline(never)]
     pub fn set_string(&mut self, name: &str, value: &str) -> &mut Self {
         self.set_strings(name, [value])
     }
@@ -160,6 +171,7 @@ impl NodeMut<'_> {
         self.link(name, start)
     }
 
+    #[inline(never)]
     fn link(&mut self, name: &str, start: usize) -> &mut Self {
         let value = Span { start, length: self.tree.bytes.len() - start };
         self.tree.link_property(self.at, name.as_bytes(), value);

@@ -6,7 +6,7 @@ use super::regs::{
     ALL_SYNCS, CacheUnit, EAS_CACHE, END_CACHE, END_WATCH, EQC_CONFIG, Kill, NVT_CACHE, NVT_WATCH, PC_KILL,
     PC_KILL_MASK, Reg, Scrub, VC_GLOBAL, VC_KILL, VC_KILL_MASK, WatchSpec, WatchUnit, notify,
 };
-use super::structures::{EAS_SIZE, End, Nvt};
+use super::structures::{EAS_SIZE, END_ROWS, Eas, End, NVT_ROWS, Nvt};
 use super::tables::{PagedTable, SOURCES};
 use crate::error::{Error, Result};
 use crate::hw::mmio::Mmio;
@@ -20,6 +20,8 @@ const PATIENCE_US: u64 = 10_000;
 const WATCH_TRIES: u32 = 10;
 /// NVT of the first hardware thread: its page is firmware's, so that it always exists.
 pub const FIRST_THREAD: u32 = 0x80;
+/// An END of firmware's own, in its page: queue 7 of a thread number that no P9 chip has.
+const ORDERING_END: u32 = 0xff * super::tables::QUEUES + 7;
 /// log2 of the pair of ESB pages of a source of the unit's own, and of an END.
 pub const ESB_PAIR_SHIFT: u32 = 17;
 /// The second page of the pair: management of a source, escalation of an END.
@@ -42,20 +44,20 @@ pub struct Engine<I, R> {
 
 impl<I: Mmio, R: Ram> Engine<I, R> {
     /// EAS of a source, from memory: only firmware changes one.
-    pub fn eas(&self, index: u32) -> super::structures::Eas {
+    pub fn eas(&self, index: u32) -> Eas {
         let index = index.min(SOURCES - 1);
         self.ram.read64(self.eat + u64::from(index) * EAS_SIZE).into()
     }
 
     /// Stores an EAS for which hardware can't hold an older one.
-    pub fn put_eas(&self, index: u32, eas: super::structures::Eas) {
+    pub fn put_eas(&self, index: u32, eas: Eas) {
         if index < SOURCES {
             self.ram.write64(self.eat + u64::from(index) * EAS_SIZE, eas.into());
         }
     }
 
     /// Changes an EAS.
-    pub fn set_eas(&mut self, index: u32, eas: super::structures::Eas) -> Result {
+    pub fn set_eas(&mut self, index: u32, eas: Eas) -> Result {
         self.put_eas(index, eas);
         self.ram.sync();
         self.scrub(&EAS_CACHE, index)
@@ -78,8 +80,9 @@ impl<I: Mmio, R: Ram> Engine<I, R> {
 
     /// Changes an END that exists: `change` gets it as hardware has it, perhaps more than once.
     pub fn update_end(&mut self, index: u32, change: impl Fn(End) -> End) -> Result {
-        self.watch(&END_WATCH, index, true, |rows| change(rows.into()).into())?;
-        self.scrub_end(index)
+        let new: End = self.watch(&END_WATCH, index, true, |rows| change(rows.into()).into())?.into();
+        self.scrub(&END_CACHE, index)?;
+        self.after_scrub(if new.control.valid() { Some(index) } else { None })
     }
 
     /// Changes an NVT that exists.
@@ -88,29 +91,56 @@ impl<I: Mmio, R: Ram> Engine<I, R> {
         self.scrub_nvt(index)
     }
 
-    /// Writes an END back to memory. A load from its ESB page comes back after the store: the scrub's own end
-    /// doesn't say that memory has it.
+    /// Writes a valid END back to memory.
     pub fn scrub_end(&mut self, index: u32) -> Result {
         self.scrub(&END_CACHE, index)?;
-        self.vc.read64(self.end_esbs + (u64::from(index) << ESB_PAIR_SHIFT) + esb::GET);
+        self.after_scrub(Some(index))
+    }
+
+    /// Waits until memory has what a scrub of an END wrote back: the scrub's own end doesn't say that. A load from
+    /// the ESB page of an END that isn't cached makes the unit read memory, which comes after the store. The END
+    /// that was scrubbed serves, but only while it is valid; else one that is there for this.
+    fn after_scrub(&mut self, valid: Option<u32>) -> Result {
+        if valid.is_none() {
+            self.scrub(&END_CACHE, ORDERING_END)?;
+        }
+        let index = u64::from(valid.unwrap_or(ORDERING_END));
+        self.vc.read64(self.end_esbs + (index << ESB_PAIR_SHIFT) + esb::GET);
         Ok(())
+    }
+
+    /// Makes the END that [`Self::after_scrub`] needs: valid, without a queue, all its events off. For boot, before
+    /// hardware knows the table.
+    pub fn make_ordering_end(&self) {
+        let mut end = End::disabled();
+        end.control.set_valid(true);
+        end.target.set_nvt_block(self.block);
+        end.target.set_nvt_index(ORDERING_END / super::tables::QUEUES);
+        end.target.set_priority(u8::MAX);
+        if let Some(address) = self.ends.address(ORDERING_END) {
+            for (row, value) in (0..).zip(<[u64; END_ROWS]>::from(end)) {
+                self.ram.write64(address + row * 8, value);
+            }
+        }
     }
 
     /// Writes an NVT back to memory. A watch of another NVT is what comes after the store here; that one must not
     /// lie in a donated page, because the watch leaves it in the cache.
     pub fn scrub_nvt(&mut self, index: u32) -> Result {
         self.scrub(&NVT_CACHE, index)?;
-        self.watch(&NVT_WATCH, FIRST_THREAD, false, |rows: [u64; 8]| rows)
+        self.watch(&NVT_WATCH, FIRST_THREAD, false, |rows: [u64; NVT_ROWS]| rows)?;
+        Ok(())
     }
 
-    /// One act of a watch: load the rows, store the new ones, the first one last because it commits.
+    /// One act of a watch: load the rows, store the new ones, the first one last because it commits. Returns what
+    /// was stored.
     fn watch<const ROWS: usize>(
         &mut self,
         unit: &WatchUnit,
         index: u32,
         full: bool,
         change: impl Fn([u64; ROWS]) -> [u64; ROWS],
-    ) -> Result {
+    ) -> Result<[u64; ROWS]> {
         let data = |row: usize| unit.data + row as u64 * 8;
         for _ in 0..WATCH_TRIES {
             let mut spec = WatchSpec(0);
@@ -122,12 +152,13 @@ impl<I: Mmio, R: Ram> Engine<I, R> {
             for (number, row) in rows.iter_mut().enumerate() {
                 *row = self.ic.read64(data(number));
             }
-            for (number, row) in change(rows).into_iter().enumerate().rev() {
+            rows = change(rows);
+            for (number, &row) in rows.iter().enumerate().rev() {
                 self.ic.write64(data(number), row);
             }
             let status = unit.spec.read(&self.ic);
             if !(full && status.full() && status.conflict()) {
-                return Ok(());
+                return Ok(rows);
             }
         }
         Err(Error::Busy)
@@ -141,7 +172,7 @@ impl<I: Mmio, R: Ram> Engine<I, R> {
     pub fn scrub_all(&mut self) -> Result {
         self.scrub_masked(&END_CACHE, END_CACHE.block, 0)?;
         self.scrub_masked(&NVT_CACHE, NVT_CACHE.block, 0)?;
-        self.scrub_end(FIRST_THREAD * super::tables::QUEUES)?;
+        self.after_scrub(None)?;
         self.scrub_nvt(FIRST_THREAD)
     }
 

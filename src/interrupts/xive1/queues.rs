@@ -117,7 +117,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
 
     pub(super) fn queue_position(&mut self, vp: Vp, priority: Priority) -> Result<QueuePosition> {
         let index = self.vps.end(vp, priority)?;
-        self.engine.end(index).ok_or(NO_QUEUE)?;
+        enabled_end(self.engine.end(index))?;
         self.engine.scrub_end(index)?;
         let end = enabled_end(self.engine.end(index))?;
         Ok(QueuePosition { generation: end.control.generation(), index: end.control.index() })

@@ -57,13 +57,13 @@ impl Tables {
     /// When the region is full, see [`Region::allocate`].
     pub fn allocate(region: &mut Region, ram: &dyn Ram) -> Self {
         let eat = region.allocate(ram, EAT_SIZE, EAT_SIZE);
-        let mut page = |count| region.allocate(ram, count * PAGE, PAGE);
+        let mut page = || region.allocate(ram, PAGE, PAGE);
         Self {
             eat,
-            ends: Indirect { array: page(1), first: page(1) },
-            nvts: Indirect { array: page(1), first: page(1) },
-            overflow: page(OVERFLOW_QUEUES),
-            sbe: region.allocate(ram, SBE_SIZE, SBE_SIZE),
+            ends: Indirect { array: page(), first: page() },
+            nvts: Indirect { array: page(), first: page() },
+            overflow: region.allocate_unset(OVERFLOW_QUEUES * PAGE, PAGE),
+            sbe: region.allocate_unset(SBE_SIZE, SBE_SIZE),
         }
     }
 

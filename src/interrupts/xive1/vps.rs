@@ -15,6 +15,8 @@ const ALLOCATED: u32 = 1 << 30;
 /// Bits of an NVT's index in its name; the block is above.
 pub const NVT_BITS: u32 = 19;
 const THREADS: u32 = 0x80;
+/// A chip has 24 cores with four threads.
+const THREADS_THERE: u32 = 96;
 /// Bits of a source's index in its number; the block is above.
 const ISN_BITS: u32 = 28;
 /// An index with this bit is the number of an END, whose escalation it names.
@@ -53,7 +55,7 @@ impl Vps {
 
     fn thread_bit(&self, pir: u32) -> Option<u128> {
         let number = pir & (THREADS - 1);
-        (pir == self.chip.0 << 8 | number).then_some(1 << number)
+        (pir == self.chip.0 << 8 | number && number < THREADS_THERE).then_some(1 << number)
     }
 
     /// Takes all VPs back.

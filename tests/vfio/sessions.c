@@ -1,0 +1,322 @@
+// The ways in which devices and containers go together.
+#include "proof.h"
+
+#include <string.h>
+
+#include "disk.h"
+
+#define PART 1024
+
+int container;
+struct edu edu;
+static struct device first, second;
+
+void remove_windows(void)
+{
+	window_remove(container, BYPASS);
+	window_remove(container, 0);
+}
+
+// A container keeps memory registered until it is closed; cases share pools.
+void register_pool(const struct pool *pool)
+{
+	static const void *known[4];
+	int error;
+
+	for (int i = 0; i < 4; i++) {
+		if (known[i] == pool->memory)
+			return;
+		if (known[i])
+			continue;
+		error = memory_register(container, pool->memory, pool->bytes);
+		CHECK(!error, "REGISTER_MEMORY: %s", error_name(error));
+		known[i] = pool->memory;
+		return;
+	}
+}
+
+static void open_first(void)
+{
+	container = container_open();
+	device_open(&first, container, &edu_pci[0], true);
+	edu.registers = first.bar;
+	edu_check(&edu);
+}
+
+// The window that a container has without asking for one: 4K pages from 0.
+static void try_default_window(void)
+{
+	uint64_t page = 1ULL << page_shift(), bus = 64 * page;
+	struct pool pool;
+	int error;
+
+	CHECK(pool_for(&pool, page_shift()), "no memory");
+	register_pool(&pool);
+	error = map(container, bus, pool_slot(&pool, 1), page, READ | WRITE);
+	CHECK(!error, "MAP in the default window: %s", error_name(error));
+	pool_fill(&pool);
+	edu_fetch(&edu, bus, PART);
+	edu_store(&edu, bus + page - PART, PART);
+	CHECK(pool_moved(&pool, page, 2 * page - PART, PART), "the bytes didn't arrive");
+	CHECK(pool_intact(&pool, 2 * page - PART, PART), "other bytes changed");
+	CHECK(!window_remove(container, 0), "REMOVE of the default window failed");
+	pool_fill(&pool);
+	edu_store(&edu, bus, PART);
+	CHECK(pool_intact(&pool, 0, 0), "a transfer after REMOVE arrived");
+}
+
+static void check_open(const void *unused)
+{
+	struct window_info info;
+
+	(void)unused;
+	open_first();
+	info = container_info(container);
+	CHECK(info.flags & 1, "GET_INFO doesn't say DDW");
+	CHECK(info.page_sizes >> 12 & 1, "pgsizes without 4K: %#llx", (unsigned long long)info.page_sizes);
+	CHECK(info.windows == 2 && info.levels == 5, "%u windows, %u levels", info.windows, info.levels);
+	try_default_window();
+	pass("pgsizes %#llx, %u windows, %u levels; default window %#x at %#x works without CREATE until REMOVE",
+	     (unsigned long long)info.page_sizes, info.windows, info.levels, info.size, info.start);
+}
+
+// Where the killed process leaves a mapping.
+#define LEFT (16ULL << page_shift())
+
+static void leave_everything(const void *unused)
+{
+	struct pool pool;
+	uint64_t start, page = 1ULL << page_shift();
+
+	(void)unused;
+	CHECK(pool_for(&pool, page_shift()), "no memory");
+	register_pool(&pool);
+	CHECK(!window_create(container, page_shift(), page << page_shift() >> 3, 1, &start) && !start, "CREATE failed");
+	CHECK(!window_create(container, page_shift(), page << page_shift() >> 3, 1, &start), "CREATE failed");
+	CHECK(!map(container, LEFT, pool_slot(&pool, 0), page, READ | WRITE), "MAP failed");
+	CHECK(!map(container, BYPASS | LEFT, pool_slot(&pool, 0), page, READ | WRITE), "MAP in window 1 failed");
+	pass("two windows with mappings; now the process is killed");
+}
+
+// The process before this one was killed with its windows open.
+static void check_killed(const void *unused)
+{
+	struct pool pool;
+
+	(void)unused;
+	open_first();
+	CHECK(pool_for(&pool, page_shift()), "no memory");
+	register_pool(&pool);
+	CHECK(!window_remove(container, 0), "REMOVE of the default window failed");
+	pool_fill(&pool);
+	edu_store(&edu, LEFT, PART);
+	edu_store(&edu, BYPASS | LEFT, PART);
+	CHECK(pool_intact(&pool, 0, 0), "a transfer arrived before anything was mapped");
+	CHECK(window_remove(container, 0) && window_remove(container, BYPASS), "a window is still there");
+	pass("the windows of a killed process went with it; the next process begins with none");
+}
+
+void one_device(void)
+{
+	if (!run_case(check_open, NULL, "container"))
+		return;
+	// One opening with the reset that belongs to it is enough.
+	without_reset(&edu_pci[0]);
+	without_reset(&edu_pci[1]);
+	after_each_case(remove_windows);
+	window_shapes();
+	mapping_cases();
+	error_cases();
+	isolation_cases();
+	round_cases();
+	after_each_case(NULL);
+	run_case(leave_everything, NULL, "left-open");
+}
+
+// A window with one page mapped at `bus` for the container of this process.
+static void window_with(int of, const void *memory, uint64_t bus)
+{
+	uint64_t start, page = 1ULL << page_shift();
+
+	CHECK(!window_remove(of, 0), "REMOVE of the default window failed");
+	CHECK(!window_create(of, page_shift(), 256 * page, 1, &start) && start == 0, "CREATE failed");
+	CHECK(!map(of, bus, memory, page, READ | WRITE), "MAP failed");
+}
+
+static void check_two_containers(const void *unused)
+{
+	uint64_t page = 1ULL << page_shift(), shared = 8 * page, only_second = 9 * page, start;
+	struct edu other;
+	struct pool pool;
+	int both;
+
+	(void)unused;
+	both = container_open();
+	device_open(&second, both, &edu_pci[1], true);
+	other.registers = second.bar;
+	edu_check(&other);
+	CHECK(pool_for(&pool, page_shift()), "no memory");
+	register_pool(&pool);
+	CHECK(!memory_register(both, pool.memory, pool.bytes), "REGISTER_MEMORY for the second container failed");
+	CHECK(!window_create(container, page_shift(), 256 * page, 1, &start) && start == 0, "CREATE failed");
+	CHECK(!map(container, shared, pool_slot(&pool, 0), page, READ | WRITE), "MAP failed");
+	window_with(both, pool_slot(&pool, 1), shared);
+	CHECK(!map(both, only_second, pool_slot(&pool, 2), page, READ | WRITE), "MAP failed");
+	// One bus address, two devices: each comes to its own page.
+	pool_fill(&pool);
+	edu_fetch(&edu, shared, PART);
+	edu_fetch(&other, shared, PART);
+	edu_store(&edu, shared + PART, PART);
+	CHECK(pool_moved(&pool, 0, PART, PART) && pool_intact(&pool, PART, PART), "the first device went elsewhere");
+	pool_fill(&pool);
+	edu_fetch(&other, shared, PART);
+	edu_store(&other, shared + PART, PART);
+	CHECK(pool_moved(&pool, page, page + PART, PART) && pool_intact(&pool, page + PART, PART),
+	      "the second device went elsewhere");
+	pool_fill(&pool);
+	edu_store(&edu, only_second, PART);
+	CHECK(pool_intact(&pool, 0, 0), "a device uses another device's mapping");
+	edu_store(&other, only_second, PART);
+	CHECK(!pool_intact(&pool, 0, 0), "the second device's own mapping doesn't work");
+	// The first device's windows go, the second's stay.
+	CHECK(!window_remove(container, 0), "REMOVE failed");
+	pool_fill(&pool);
+	edu_store(&edu, shared, PART);
+	CHECK(pool_intact(&pool, 0, 0), "a transfer after REMOVE arrived");
+	edu_store(&other, shared, PART);
+	CHECK(!pool_intact(&pool, 0, 0), "REMOVE for one device closed another's window");
+	pass("one bus address leads each of two devices to its own page; one's REMOVE leaves the other's window");
+}
+
+void two_containers(void)
+{
+	if (run_case(check_killed, NULL, "killed-process"))
+		run_case(check_two_containers, NULL, "two-containers");
+}
+
+static struct nvme nvme;
+static struct pool disk_pool;
+
+// Pages of the pool beside the driver's own, at the same places in the window.
+enum { LOW = NVME_PAGES, HIGH, FREE };
+
+static uint64_t bus_at(unsigned slot)
+{
+	// Each page at a place of its own, the two of one transfer far apart.
+	return nvme.bus + ((uint64_t)(slot == HIGH ? 200 : slot) << page_shift());
+}
+
+static void check_disk_starts(const void *unused)
+{
+	uint64_t page = 1ULL << page_shift();
+	char serial[21];
+
+	(void)unused;
+	container = container_open();
+	device_open(&second, container, &nvme_pci, true);
+	CHECK(pool_for(&disk_pool, page_shift()), "no memory");
+	register_pool(&disk_pool);
+	pool_fill(&disk_pool);
+	window_with(container, pool_slot(&disk_pool, LOW), (uint64_t)LOW << page_shift());
+	CHECK(!map(container, 200 * page, pool_slot(&disk_pool, HIGH), page, READ | WRITE), "MAP failed");
+	CHECK(!map(container, 0, pool_slot(&disk_pool, 0), NVME_PAGES * page, READ | WRITE), "MAP of the queues failed");
+	nvme_start(&nvme, second.bar, pool_slot(&disk_pool, 0), 0, page);
+	nvme_serial(&nvme, serial);
+	CHECK(!strncmp(serial, "opalite", 7), "the disk says it is '%s'", serial);
+	pass("queues in a window of ours; the disk wrote its name '%s'", serial);
+}
+
+static void check_disk_moves(const void *unused)
+{
+	uint8_t *low = pool_slot(&disk_pool, LOW), *high = pool_slot(&disk_pool, HIGH), expected[DISK_BYTES];
+	// Two pages of 4 KiB for the disk, in two pages of the kernel's.
+	const unsigned half = DISK_BYTES / 2;
+	unsigned status;
+
+	(void)unused;
+	status = nvme_move(&nvme, false, HOST_BLOCK, DISK_BYTES, bus_at(LOW), bus_at(HIGH));
+	CHECK(!status, "read: status %#x", status);
+	disk_pattern(expected, BY_HOST);
+	CHECK(!memcmp(low, expected, half) && !memcmp(high, expected + half, half), "the disk's bytes didn't arrive");
+	disk_pattern(expected, BY_US);
+	memcpy(low, expected, half);
+	memcpy(high, expected + half, half);
+	status = nvme_move(&nvme, true, OUR_BLOCK, DISK_BYTES, bus_at(LOW), bus_at(HIGH));
+	CHECK(!status, "write: status %#x", status);
+	memset(low, 0, half);
+	memset(high, 0, half);
+	status = nvme_move(&nvme, false, OUR_BLOCK, DISK_BYTES, bus_at(LOW), bus_at(HIGH));
+	CHECK(!status, "read back: status %#x", status);
+	CHECK(!memcmp(low, expected, half) && !memcmp(high, expected + half, half), "the bytes read back differ");
+	pass("%d bytes read, written and read back through two pages far apart", DISK_BYTES);
+}
+
+static bool all(const uint8_t *bytes, uint8_t value)
+{
+	for (unsigned i = 0; i < 1U << page_shift(); i++)
+		if (((const volatile uint8_t *)bytes)[i] != value)
+			return false;
+	return true;
+}
+
+// The memory is looked at, not the command's status: QEMU's disk doesn't notice that its transfer came to nothing.
+static void check_disk_unmapped(const void *unused)
+{
+	uint64_t page = 1ULL << page_shift(), bus = (uint64_t)FREE << page_shift();
+	uint8_t *free_page = pool_slot(&disk_pool, FREE), expected[DISK_BYTES];
+	unsigned status;
+
+	(void)unused;
+	memset(free_page, 0x77, page);
+	nvme_move(&nvme, false, HOST_BLOCK, 4096, bus, 0);
+	CHECK(all(free_page, 0x77), "a transfer before MAP arrived");
+	CHECK(!map(container, bus, free_page, page, READ | WRITE), "MAP failed");
+	status = nvme_move(&nvme, false, HOST_BLOCK, 4096, bus, 0);
+	disk_pattern(expected, BY_HOST);
+	CHECK(!status && !memcmp(free_page, expected, 4096), "a transfer to a mapped page didn't arrive");
+	CHECK(!unmap(container, bus, page), "UNMAP failed");
+	memset(free_page, 0x77, page);
+	nvme_move(&nvme, false, HOST_BLOCK, 4096, bus, 0);
+	CHECK(all(free_page, 0x77), "a transfer after UNMAP arrived");
+	pass("the disk's bytes don't arrive before MAP and after UNMAP");
+}
+
+// A second group comes into the container and finds the windows and mappings that are there.
+static void check_second_group(const void *unused)
+{
+	uint64_t page = 1ULL << page_shift();
+	uint8_t *low = pool_slot(&disk_pool, LOW), expected[DISK_BYTES];
+
+	(void)unused;
+	device_open(&first, container, &edu_pci[0], false);
+	edu.registers = first.bar;
+	edu_check(&edu);
+	CHECK(!nvme_move(&nvme, false, HOST_BLOCK, 4096, bus_at(LOW), 0), "the disk fails beside another device");
+	edu_fetch(&edu, bus_at(LOW), PART);
+	edu_store(&edu, bus_at(HIGH) + PART, PART);
+	disk_pattern(expected, BY_HOST);
+	CHECK(!memcmp(pool_slot(&disk_pool, HIGH) + PART, expected, PART), "the two devices see different memory");
+	CHECK(!unmap(container, bus_at(HIGH), page), "UNMAP failed");
+	memset(pool_slot(&disk_pool, HIGH), 0x66, page);
+	edu_store(&edu, bus_at(HIGH), PART);
+	nvme_move(&nvme, false, HOST_BLOCK, 4096, bus_at(HIGH), 0);
+	CHECK(all(pool_slot(&disk_pool, HIGH), 0x66), "UNMAP left one of the devices its mapping");
+	device_close(&first);
+	// Linux 6.12 empties the tables when any of the groups leaves; the windows stay.
+	CHECK(!map(container, 0, pool_slot(&disk_pool, 0), NVME_PAGES * page, READ | WRITE) &&
+		      !map(container, bus_at(LOW), low, page, READ | WRITE), "MAP after the other device left failed");
+	CHECK(!nvme_move(&nvme, false, HOST_BLOCK, 4096, bus_at(LOW), 0) && !memcmp(low, expected, 4096),
+	      "the disk fails after the other device left");
+	pass("one table serves two groups on two bridges; UNMAP closes it for both; one may leave");
+}
+
+void one_container_for_two(void)
+{
+	if (!run_case(check_disk_starts, NULL, "nvme-start"))
+		return;
+	run_case(check_disk_moves, NULL, "nvme-read-write");
+	run_case(check_disk_unmapped, NULL, "nvme-unmapped");
+	run_case(check_second_group, NULL, "shared-container");
+	nvme_stop(&nvme);
+}
+

@@ -1,0 +1,22 @@
+//! The XIVE driver on the register model: what boot writes, then each call through OPAL's dispatch.
+
+#[path = "xive/boot.rs"]
+mod boot;
+#[path = "xive/hostile.rs"]
+mod hostile;
+#[path = "xive/machine.rs"]
+mod machine;
+#[path = "model/mod.rs"]
+mod model;
+#[path = "model/psi.rs"]
+mod psi;
+#[path = "xive/queues.rs"]
+mod queues;
+#[path = "xive/reset.rs"]
+mod reset;
+#[path = "xive/sources.rs"]
+mod sources;
+#[path = "xive/virtuals.rs"]
+mod virtuals;
+#[path = "model/xive.rs"]
+mod xive;
