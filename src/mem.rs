@@ -108,7 +108,7 @@ impl<T: OsNumber> OsPointer<T> {
     pub fn check(map: &MemoryMap, argument: u64) -> Result<Self> {
         let address = argument & REAL_MASK;
         if address == 0 || !address.is_multiple_of(T::SIZE) || !map.is_os_ram(address, T::SIZE) {
-            return Err(Error::Parameter("pointer"));
+            return Err(Error::Parameter(&"pointer"));
         }
         Ok(Self { address, what: PhantomData })
     }
@@ -146,7 +146,7 @@ impl OsBuffer {
     pub fn check(map: &MemoryMap, argument: u64, length: u64) -> Result<Self> {
         let address = argument & REAL_MASK;
         if address == 0 || !map.is_os_ram(address, length) {
-            return Err(Error::Parameter("buffer"));
+            return Err(Error::Parameter(&"buffer"));
         }
         Ok(Self { address, length })
     }

@@ -30,14 +30,14 @@ impl From<Fault> for Error {
     #[cold]
     fn from(fault: Fault) -> Self {
         Self::Hardware(match fault {
-            Fault::Fenced => "PHB fenced",
-            Fault::InReset => "PHB in reset",
-            Fault::Broken => "PHB broken",
-            Fault::LinkDown => "link down during a reset",
-            Fault::NoDevice => "bus 0 has the root port only",
-            Fault::KillQueue => "TCE kill queue",
-            Fault::Kill => "TCE kill",
-            Fault::DmaSync => "DMA sync",
+            Fault::Fenced => &"PHB fenced",
+            Fault::InReset => &"PHB in reset",
+            Fault::Broken => &"PHB broken",
+            Fault::LinkDown => &"link down during a reset",
+            Fault::NoDevice => &"bus 0 has the root port only",
+            Fault::KillQueue => &"TCE kill queue",
+            Fault::Kill => &"TCE kill",
+            Fault::DmaSync => &"DMA sync",
         })
     }
 }

@@ -38,19 +38,19 @@ impl Bypass {
         let start = match select {
             Select::Bit59 if pci_start >> SELECTOR == index as u64 => pci_start & ((1 << SELECTOR) - 1),
             Select::FourGiB if (pci_start >= FOUR_GIB) == (index == WindowIndex::One) => pci_start,
-            _ => return Err(Error::Parameter("bypass start is in another window")),
+            _ => return Err(Error::Parameter(&"bypass start is in another window")),
         };
         if !start.is_multiple_of(BYPASS_GRAIN) || !size.is_multiple_of(BYPASS_GRAIN) || size == 0 {
-            return Err(Error::Parameter("bypass limits are multiples of 16 MiB"));
+            return Err(Error::Parameter(&"bypass limits are multiples of 16 MiB"));
         }
         let end = start.checked_add(size).filter(|&end| end <= MAX_END);
-        let end = end.ok_or(Error::Parameter("bypass end"))?;
+        let end = end.ok_or(Error::Parameter(&"bypass end"))?;
         if select == Select::FourGiB && index == WindowIndex::Zero && !below_4_gib(end) {
-            return Err(Error::Parameter("window doesn't fit its side of 4 GiB"));
+            return Err(Error::Parameter(&"window doesn't fit its side of 4 GiB"));
         }
         let end = end.min(memory.firmware.start & !(BYPASS_GRAIN - 1));
         if start >= end {
-            return Err(Error::Parameter("bypass of nothing but firmware's memory"));
+            return Err(Error::Parameter(&"bypass of nothing but firmware's memory"));
         }
         Ok(Self { start, end })
     }

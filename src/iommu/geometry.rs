@@ -28,23 +28,23 @@ impl Geometry {
     #[inline(always)]
     pub fn new(translation: &Translation, page_bytes: u64, levels: u64, level_bytes: u64) -> Result<Self> {
         if !matches!(levels, 1..=5) {
-            return Err(Error::Parameter("TCE levels"));
+            return Err(Error::Parameter(&"TCE levels"));
         }
         if !level_bytes.is_power_of_two() || level_bytes < 4096 {
-            return Err(Error::Parameter("TCE table size"));
+            return Err(Error::Parameter(&"TCE table size"));
         }
         let level_shift = level_bytes.trailing_zeros();
         if level_shift > MAX_LEVEL_SHIFT {
-            return Err(Error::Parameter("TCE table size"));
+            return Err(Error::Parameter(&"TCE table size"));
         }
         if !page_bytes.is_power_of_two() || page_bytes & translation.page_sizes == 0 {
-            return Err(Error::Parameter("IO page size"));
+            return Err(Error::Parameter(&"IO page size"));
         }
         let page_shift = page_bytes.trailing_zeros();
         let geometry =
             Self { page_shift: page_shift as u8, levels: levels as u8, level_shift: level_shift as u8 };
         if geometry.width() > BUS_BITS {
-            return Err(Error::Parameter("window wider than the bus"));
+            return Err(Error::Parameter(&"window wider than the bus"));
         }
         Ok(geometry)
     }
@@ -97,10 +97,10 @@ impl Table {
     pub fn new(geometry: Geometry, address: u64, memory: &MemoryMap) -> Result<Self> {
         let bytes = 1 << geometry.level_shift;
         if address & (bytes - 1) != 0 {
-            return Err(Error::Parameter("TCE table alignment"));
+            return Err(Error::Parameter(&"TCE table alignment"));
         }
         if !memory.is_os_ram(address, bytes) {
-            return Err(Error::Parameter("TCE table not in RAM of the OS"));
+            return Err(Error::Parameter(&"TCE table not in RAM of the OS"));
         }
         Ok(Self { geometry, address })
     }
@@ -119,7 +119,7 @@ impl Table {
             (Select::FourGiB, WindowIndex::Zero) => beyond && self.geometry.levels == 1,
             (Select::FourGiB, WindowIndex::One) => !beyond,
         };
-        if bad { Err(Error::Parameter("window doesn't fit its side of 4 GiB")) } else { Ok(()) }
+        if bad { Err(Error::Parameter(&"window doesn't fit its side of 4 GiB")) } else { Ok(()) }
     }
 
     /// Its shape.

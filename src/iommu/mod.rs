@@ -53,7 +53,11 @@ impl PeLimits {
     /// `Parameter` when the bridge has none.
     #[inline(always)]
     pub fn pe(self, number: u64) -> Result<PeNumber> {
-        if number < u64::from(self.count) { Ok(PeNumber(number as u16)) } else { Err(Error::Parameter("PE")) }
+        if number < u64::from(self.count) {
+            Ok(PeNumber(number as u16))
+        } else {
+            Err(Error::Parameter(&"PE"))
+        }
     }
 }
 
@@ -82,10 +86,10 @@ impl Slot {
     pub fn new(limits: PeLimits, pe: u64, window: u64) -> Result<Self> {
         let pe = limits.pe(pe)?;
         if pe == limits.reserved() {
-            return Err(Error::Parameter("the reserved PE has no windows"));
+            return Err(Error::Parameter(&"the reserved PE has no windows"));
         }
         if window >> 1 != u64::from(pe.0) {
-            return Err(Error::Parameter("window of another PE"));
+            return Err(Error::Parameter(&"window of another PE"));
         }
         Ok(Self(window as u16))
     }

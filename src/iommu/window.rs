@@ -62,9 +62,9 @@ fn put<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot, old: Tve, new: Tve) -> Ou
 pub fn may_select(to: Select, windows: impl Iterator<Item = (WindowIndex, Tve)>) -> Result {
     for (index, tve) in windows {
         match index {
-            WindowIndex::One if tve.is_open() => return Err(Error::WrongState("a window 1 is open")),
+            WindowIndex::One if tve.is_open() => return Err(Error::WrongState(&"a window 1 is open")),
             WindowIndex::Zero if to == Select::FourGiB && tve.reaches_beyond_4_gib() => {
-                return Err(Error::WrongState("a window 0 is larger than 4 GiB"));
+                return Err(Error::WrongState(&"a window 0 is larger than 4 GiB"));
             }
             _ => {}
         }

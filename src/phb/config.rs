@@ -46,7 +46,7 @@ impl Register {
     #[inline(always)]
     pub fn new(offset: u64, width: Width) -> Result<Self> {
         if offset > 0xfff || offset & (width as u64 - 1) != 0 {
-            return Err(Error::Parameter("config register"));
+            return Err(Error::Parameter(&"config register"));
         }
         Ok(Self { offset: offset as u16, width })
     }

@@ -33,7 +33,7 @@ impl Directions {
     pub fn new(code: u64) -> Result<Self> {
         match code {
             1..=3 => Ok(Self { mmio: code & 1 != 0, dma: code & 2 != 0 }),
-            _ => Err(Error::Parameter("freeze action")),
+            _ => Err(Error::Parameter(&"freeze action")),
         }
     }
 }

@@ -90,7 +90,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         if wait_until(CORE_RESET_US, || !DLP_TRAIN_CTL.read(window).in_reset()) {
             Ok(())
         } else {
-            Err(Error::Hardware("PHB core stays in reset"))
+            Err(Error::Hardware(&"PHB core stays in reset"))
         }
     }
 

@@ -44,7 +44,7 @@ impl<I: Mmio, R: Ram> Inject for Phb4<I, R> {
     fn inject_config(&mut self, pe: PeNumber, access: Access) -> Result {
         self.clear_injection()?;
         let function =
-            self.tables.requester_in(&self.ram, pe).ok_or(Error::Parameter("PE without a function"))?;
+            self.tables.requester_in(&self.ram, pe).ok_or(Error::Parameter(&"PE without a function"))?;
         let last = Bdfn::from_u16(function.as_u16() | 0xff);
         let whole_bus = function.as_u16() & 0xff == 0 && self.tables.pe_of(&self.ram, last) == pe.as_u16();
         let mask = if whole_bus { BUS_MASK } else { BDFN_MASK };

@@ -212,7 +212,7 @@ pub fn slots(bridges: impl IntoIterator<Item = Box<dyn Phb>>) -> Vec<PhbSlot> {
 #[inline(always)]
 pub fn find(slots: &[PhbSlot], id: u64) -> Result<&Locked> {
     // Ids are small; a wide one isn't cut but not found.
-    slots.get(id as usize).and_then(|slot| slot.0.as_ref()).ok_or(Error::Parameter("PHB id"))
+    slots.get(id as usize).and_then(|slot| slot.0.as_ref()).ok_or(Error::Parameter(&"PHB id"))
 }
 
 /// All bridges, in the order of their ids.

@@ -24,7 +24,7 @@ impl Source {
         if number < u64::from(sources - LSIS) {
             Ok(Self(number as u16))
         } else {
-            Err(Error::Parameter("MSI source"))
+            Err(Error::Parameter(&"MSI source"))
         }
     }
 

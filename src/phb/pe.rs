@@ -29,14 +29,14 @@ impl RidMatch {
     /// # Errors
     /// `Parameter` for anything that isn't defined, 1 among it.
     pub fn new(rid: u64, bus_compare: u64, device_compare: u64, function_compare: u64) -> Result<Self> {
-        let Ok(rid) = u16::try_from(rid) else { return Err(Error::Parameter("BDFN")) };
+        let Ok(rid) = u16::try_from(rid) else { return Err(Error::Parameter(&"BDFN")) };
         let free = match bus_compare {
             0 => 8,
             2..=7 => 7 - bus_compare,
-            _ => return Err(Error::Parameter("bus compare")),
+            _ => return Err(Error::Parameter(&"bus compare")),
         };
         if device_compare > 1 || function_compare > 1 {
-            return Err(Error::Parameter("device or function compare"));
+            return Err(Error::Parameter(&"device or function compare"));
         }
         let rid = Bdfn::from_u16(rid);
         let more_buses = ((1_u16 << free) - 1) as u8;

@@ -132,14 +132,14 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         }
         let version = VERSION.read(&regs);
         if version == 0 || version == u64::MAX {
-            return Err(Error::Hardware("PHB has no version"));
+            return Err(Error::Hardware(&"PHB has no version"));
         }
         let big = EEH_CAP.read(&regs) >> 52 >= 512;
         let limits = PeLimits::new(if big { 512 } else { 256 });
         let sizes = if big { Sizes { mbt: 32, mrt: 16 } } else { Sizes { mbt: 16, mrt: 8 } };
         let sources = IRQ_CAP.read(&regs) as u16;
         if sources < 16 {
-            return Err(Error::Hardware("PHB has no interrupt sources"));
+            return Err(Error::Hardware(&"PHB has no interrupt sources"));
         }
         let interrupts = reserve(sources)?;
         let tables = Tables::allocate(&ram, region, limits);

@@ -136,7 +136,7 @@ impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
 
     fn start_reset(&mut self, scope: Scope) -> Result<Progress> {
         if self.health == Health::Broken {
-            return Err(Error::Hardware("PHB broken"));
+            return Err(Error::Hardware(&"PHB broken"));
         }
         if self.health == Health::Resetting {
             return Err(Error::Busy);
@@ -165,7 +165,7 @@ impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
 
     fn poll_reset(&mut self) -> Result<Progress> {
         if self.slot.step == Step::Idle {
-            return Err(Error::Hardware("no reset under way"));
+            return Err(Error::Hardware(&"no reset under way"));
         }
         let left = self.slot.due.wrapping_sub(arch::timebase());
         if left as i64 > 0 {
@@ -214,7 +214,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 
     fn advance(&mut self) -> Result<Progress> {
         match self.slot.step {
-            Step::Idle => Err(Error::Hardware("no reset under way")),
+            Step::Idle => Err(Error::Hardware(&"no reset under way")),
             Step::HotAsserted => {
                 self.clear_link_errors();
                 self.root_change(BRIDGE_CONTROL, SECONDARY_RESET, 0);
@@ -268,7 +268,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         }
         if self.slot.retried {
             self.finish()?;
-            return Err(Error::Hardware("link doesn't train"));
+            return Err(Error::Hardware(&"link doesn't train"));
         }
         self.slot.retried = true;
         self.set_perst(true);
@@ -302,7 +302,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     fn drain(&mut self, polls: u16, firs: (u64, u64)) -> Result<Progress> {
         if !self.stack.is_drained()? {
             if polls >= DRAIN_POLLS {
-                return Err(Error::Hardware("PHB transactions don't end"));
+                return Err(Error::Hardware(&"PHB transactions don't end"));
             }
             return self.next(Step::Drain { polls: polls + 1, firs }, DRAIN_MS);
         }

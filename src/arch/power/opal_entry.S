@@ -3,7 +3,7 @@
 # In:  r0 token, r3-r10 arguments, r1 the caller's stack, LR the return address, big-endian real mode
 #      (reference/linux-opal-contract.md section 1.5).
 # Out: r3 result. Preserved: r1, r13-r31, LR, CR2-CR4, every SPR of the OS; the FP and vector registers are never
-#      touched. Clobbered: r0, r2-r12, CTR, XER, CR0, CR1, CR5-CR7.
+#      touched (CR2-CR4 and r14-r31 by the Rust function that serves the call, as its ABI says). Clobbered: r0, r2-r12, CTR, XER, CR0, CR1, CR5-CR7.
 #
 # Runs on the thread's own stack, found from its PIR. A machine check inside a call may call again: the second
 # level has a second stack, a third one is refused with OPAL_INTERNAL_ERROR.
@@ -12,7 +12,6 @@
     .set  ARGS, 64                  # eight doublewords
     .set  SAVED_R1, 128
     .set  SAVED_LR, 136
-    .set  SAVED_CR, 144
     .set  SAVED_AREA, 152
 
     .section .text.opal_entry, "ax"
@@ -41,8 +40,6 @@ opal_entry:
     addi  %r1, %r12, -FRAME
     mfctr %r12
     std   %r12, SAVED_LR(%r1)
-    mfcr  %r12
-    std   %r12, SAVED_CR(%r1)
     std   %r11, SAVED_AREA(%r1)
     std   %r3, (ARGS + 0)(%r1)
     std   %r4, (ARGS + 8)(%r1)
@@ -65,8 +62,6 @@ opal_entry:
     stw   %r12, {cpu_depth}(%r11)
     ld    %r12, SAVED_LR(%r1)
     mtlr  %r12
-    ld    %r12, SAVED_CR(%r1)
-    mtcrf 0x38, %r12                # CR2-CR4
     ld    %r1, SAVED_R1(%r1)
     blr
 nested:

@@ -27,28 +27,23 @@ use crate::units::Bdfn;
 
 /// The bridge that argument 0 names.
 #[inline(always)]
-fn find<'a>(fw: &'a Firmware, args: &Args<'_>) -> Result<&'a Locked> {
+fn find<'a>(fw: &'a Firmware, args: &Args) -> Result<&'a Locked> {
     phb::find(&fw.phbs, args.u64::<0>())
 }
 
 /// Argument 1 as a function; a wide one isn't cut.
 #[inline(always)]
-fn function(args: &Args<'_>) -> Result<Bdfn> {
-    args.u16::<1>().map(Bdfn::from_u16).map_err(|_| Error::Parameter("BDFN"))
+fn function(args: &Args) -> Result<Bdfn> {
+    args.u16::<1>().map(Bdfn::from_u16).map_err(|_| Error::Parameter(&"BDFN"))
 }
 
 #[inline(always)]
-fn read<T: OsNumber + From<u8>>(
-    fw: &Firmware,
-    args: &Args<'_>,
-    width: Width,
-    cut: fn(u32) -> T,
-) -> Result<i64> {
+fn read<T: OsNumber + From<u8>>(fw: &Firmware, args: &Args, width: Width, cut: fn(u32) -> T) -> Result<i64> {
     let output = args.pointer::<T, 3>(fw)?;
     let bridge = find(fw, args)?;
     let register = Register::new(args.u64::<2>(), width);
     let (Ok(function), Ok(register)) = (function(args), register) else {
-        return refuse(fw, output, cut, Error::Parameter("BDFN or config register"));
+        return refuse(fw, output, cut, Error::Parameter(&"BDFN or config register"));
     };
     let result = bridge.lock().config_read(function, register);
     match result {
@@ -66,7 +61,7 @@ fn refuse<T: OsNumber>(fw: &Firmware, output: OsPointer<T>, cut: fn(u32) -> T, e
 }
 
 #[inline(always)]
-fn write(fw: &Firmware, args: &Args<'_>, width: Width) -> Result<i64> {
+fn write(fw: &Firmware, args: &Args, width: Width) -> Result<i64> {
     let bridge = find(fw, args)?;
     let register = Register::new(args.u64::<2>(), width)?;
     bridge.lock().config_write(function(args)?, register, args.u64::<3>() as u32)?;
@@ -74,32 +69,32 @@ fn write(fw: &Firmware, args: &Args<'_>, width: Width) -> Result<i64> {
 }
 
 /// 13 PCI_CONFIG_READ_BYTE(phb, bdfn, offset, data*).
-pub fn config_read_byte(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn config_read_byte(fw: &Firmware, args: &Args) -> Result<i64> {
     read::<u8>(fw, args, Width::One, |value| value as u8)
 }
 
 /// 14 PCI_CONFIG_READ_HALF_WORD(phb, bdfn, offset, data*).
-pub fn config_read_half(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn config_read_half(fw: &Firmware, args: &Args) -> Result<i64> {
     read::<u16>(fw, args, Width::Two, |value| value as u16)
 }
 
 /// 15 PCI_CONFIG_READ_WORD(phb, bdfn, offset, data*).
-pub fn config_read_word(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn config_read_word(fw: &Firmware, args: &Args) -> Result<i64> {
     read::<u32>(fw, args, Width::Four, |value| value)
 }
 
 /// 16 PCI_CONFIG_WRITE_BYTE(phb, bdfn, offset, data).
-pub fn config_write_byte(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn config_write_byte(fw: &Firmware, args: &Args) -> Result<i64> {
     write(fw, args, Width::One)
 }
 
 /// 17 PCI_CONFIG_WRITE_HALF_WORD(phb, bdfn, offset, data).
-pub fn config_write_half(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn config_write_half(fw: &Firmware, args: &Args) -> Result<i64> {
     write(fw, args, Width::Two)
 }
 
 /// 18 PCI_CONFIG_WRITE_WORD(phb, bdfn, offset, data).
-pub fn config_write_word(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn config_write_word(fw: &Firmware, args: &Args) -> Result<i64> {
     write(fw, args, Width::Four)
 }
 
@@ -113,7 +108,7 @@ const SEVERITY_PE: u16 = 4;
 /// 23 PCI_EEH_FREEZE_STATUS(phb, pe, state*, type*, phb_status*). The last one is not written; it may be null.
 ///
 /// A dead bridge is HARDWARE, with the outputs written.
-pub fn eeh_freeze_status(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn eeh_freeze_status(fw: &Firmware, args: &Args) -> Result<i64> {
     let state = args.pointer::<u8, 2>(fw)?;
     let kind = args.pointer::<u16, 3>(fw)?;
     args.optional::<u64, 4>(fw)?;
@@ -133,7 +128,7 @@ pub fn eeh_freeze_status(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 26 PCI_EEH_FREEZE_CLEAR(phb, pe, action).
-pub fn eeh_freeze_clear(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn eeh_freeze_clear(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     let pe = bridge.limits.pe(args.u64::<1>())?;
     bridge.lock().freeze_clear(pe, Directions::new(args.u64::<2>())?)?;
@@ -141,7 +136,7 @@ pub fn eeh_freeze_clear(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 97 PCI_EEH_FREEZE_SET(phb, pe, action).
-pub fn eeh_freeze_set(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn eeh_freeze_set(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     let pe = bridge.limits.pe(args.u64::<1>())?;
     bridge.lock().freeze_set(pe, Directions::new(args.u64::<2>())?)?;
@@ -149,7 +144,7 @@ pub fn eeh_freeze_set(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 60 PCI_NEXT_ERROR(phb, first_pe*, type*, severity*). Without a PE the first output is all ones.
-pub fn next_error(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn next_error(fw: &Firmware, args: &Args) -> Result<i64> {
     let first_pe = args.pointer::<u64, 1>(fw)?;
     let kind = args.pointer::<u16, 2>(fw)?;
     let severity = args.pointer::<u16, 3>(fw)?;
@@ -176,20 +171,20 @@ fn window_type(code: u64) -> Result<WindowType> {
     match code {
         1 => Ok(WindowType::M32),
         2 => Ok(WindowType::M64),
-        3 => Err(Error::Unsupported("I/O windows")),
-        _ => Err(Error::Parameter("window type")),
+        3 => Err(Error::Unsupported(&"I/O windows")),
+        _ => Err(Error::Parameter(&"window type")),
     }
 }
 
 fn m64(bridge: &Locked, code: u64, number: u64) -> Result<M64> {
     if window_type(code)? == WindowType::M32 {
-        return Err(Error::Unsupported("M32 is fixed"));
+        return Err(Error::Unsupported(&"M32 is fixed"));
     }
     M64::new(number, bridge.mmio_windows)
 }
 
 /// 27 PCI_PHB_MMIO_ENABLE(phb, type, window, enable).
-pub fn phb_mmio_enable(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn phb_mmio_enable(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     let window = m64(bridge, args.u64::<1>(), args.u64::<2>())?;
     bridge.lock().enable_m64(window, Enable::new(args.u64::<3>())?)?;
@@ -197,7 +192,7 @@ pub fn phb_mmio_enable(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 28 PCI_SET_PHB_MEM_WINDOW(phb, type, window, address, pci_address, size). Bus addresses are the processor's.
-pub fn set_phb_mem_window(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn set_phb_mem_window(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     let window = m64(bridge, args.u64::<1>(), args.u64::<2>())?;
     bridge.lock().place_m64(window, args.u64::<3>(), args.u64::<5>())?;
@@ -205,11 +200,11 @@ pub fn set_phb_mem_window(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 29 PCI_MAP_PE_MMIO_WINDOW(phb, pe, type, window, segment).
-pub fn map_pe_mmio_window(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn map_pe_mmio_window(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     let pe = bridge.limits.pe(args.u64::<1>())?;
     match window_type(args.u64::<2>())? {
-        WindowType::M32 if args.u64::<3>() != 0 => return Err(Error::Parameter("M32 window")),
+        WindowType::M32 if args.u64::<3>() != 0 => return Err(Error::Parameter(&"M32 window")),
         WindowType::M32 => bridge.lock().map_m32_segment(args.u64::<4>(), pe)?,
         WindowType::M64 => {
             let window = M64::new(args.u64::<3>(), bridge.mmio_windows)?;
@@ -222,12 +217,12 @@ pub fn map_pe_mmio_window(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 /// 31 PCI_SET_PE(phb, pe, bdfn, bus_compare, device_compare, function_compare, action).
 ///
 /// Unmapping takes out what is in this PE; a requester that was since put into another one stays there.
-pub fn set_pe(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn set_pe(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     let map = match args.u64::<6>() {
         0 => false,
         1 => true,
-        _ => return Err(Error::Parameter("PE action")),
+        _ => return Err(Error::Parameter(&"PE action")),
     };
     let pe = bridge.limits.pe(args.u64::<1>())?;
     let rids = RidMatch::new(args.u64::<2>(), args.u64::<3>(), args.u64::<4>(), args.u64::<5>())?;
@@ -236,7 +231,7 @@ pub fn set_pe(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 32 PCI_SET_PELTV(phb, parent, child, state).
-pub fn set_peltv(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn set_peltv(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     let (parent, child) = (bridge.limits.pe(args.u64::<1>())?, bridge.limits.pe(args.u64::<2>())?);
     let depends = args.u8::<3>()? != 0;
@@ -245,7 +240,7 @@ pub fn set_peltv(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 37 PCI_SET_XIVE_PE(phb, pe, source).
-pub fn set_xive_pe(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn set_xive_pe(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     let pe = bridge.limits.pe(args.u64::<1>())?;
     let source = Source::new(args.u64::<2>(), bridge.sources)?;
@@ -254,15 +249,15 @@ pub fn set_xive_pe(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// What both MSI calls check: (phb, mve, source, range, …). MVEs don't exist here; Linux passes 0.
-fn msi(fw: &Firmware, args: &Args<'_>) -> Result<Source> {
+fn msi(fw: &Firmware, args: &Args) -> Result<Source> {
     let bridge = find(fw, args)?;
     bridge.limits.pe(args.u64::<1>())?;
     let source = Source::new(args.u64::<2>(), bridge.sources)?;
-    if args.u64::<3>() == 1 { Ok(source) } else { Err(Error::Parameter("MSI range")) }
+    if args.u64::<3>() == 1 { Ok(source) } else { Err(Error::Parameter(&"MSI range")) }
 }
 
 /// 39 GET_MSI_32(phb, mve, source, range, address*, data*).
-pub fn get_msi_32(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_msi_32(fw: &Firmware, args: &Args) -> Result<i64> {
     let address = args.pointer::<u32, 4>(fw)?;
     let data = args.pointer::<u32, 5>(fw)?;
     let source = msi(fw, args)?;
@@ -272,7 +267,7 @@ pub fn get_msi_32(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 40 GET_MSI_64(phb, mve, source, range, address*, data*).
-pub fn get_msi_64(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_msi_64(fw: &Firmware, args: &Args) -> Result<i64> {
     let address = args.pointer::<u64, 4>(fw)?;
     let data = args.pointer::<u32, 5>(fw)?;
     let source = msi(fw, args)?;
@@ -282,7 +277,7 @@ pub fn get_msi_64(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 44 PCI_MAP_PE_DMA_WINDOW(phb, pe, window, levels, table, level_bytes, page_bytes). Size 0 closes the window.
-pub fn map_pe_dma_window(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn map_pe_dma_window(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     let slot = Slot::new(bridge.limits, args.u64::<1>(), args.u64::<2>())?;
     if args.u64::<5>() == 0 {
@@ -300,7 +295,7 @@ pub fn map_pe_dma_window(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 /// 45 PCI_MAP_PE_DMA_WINDOW_REAL(phb, pe, window, start, size). Size 0 closes the window.
 ///
 /// What the window would let pass of firmware's memory is cut off.
-pub fn map_pe_dma_window_real(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn map_pe_dma_window_real(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     let slot = Slot::new(bridge.limits, args.u64::<1>(), args.u64::<2>())?;
     if args.u64::<4>() == 0 {
@@ -317,12 +312,12 @@ pub fn map_pe_dma_window_real(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 
 /// 126 PCI_TCE_KILL(phb, type, pe, page_size, address, pages). A kill of pages is one of the PE, because page kills
 /// can be lost (erratum HW560152); its other arguments don't matter then.
-pub fn tce_kill(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn tce_kill(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     let kill = match args.u64::<1>() {
         0 | 1 => Kill::Pe(bridge.limits.pe(args.u64::<2>())?),
         2 => Kill::All,
-        _ => return Err(Error::Parameter("kill type")),
+        _ => return Err(Error::Parameter(&"kill type")),
     };
     bridge.lock().kill(kill)?;
     Ok(SUCCESS)
@@ -332,19 +327,19 @@ fn option(code: u64) -> Result<PhbOption> {
     match code {
         1 => Ok(PhbOption::Tve1At4GiB),
         2 => Ok(PhbOption::MmioEehDisable),
-        _ => Err(Error::Unsupported("PHB option")),
+        _ => Err(Error::Unsupported(&"PHB option")),
     }
 }
 
 /// 179 PHB_SET_OPTION(phb, option, setting).
 ///
 /// WRONG_STATE when a window that is open would move or lose a part: nothing changes then.
-pub fn set_option(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn set_option(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     let on = match args.u64::<2>() {
         0 => false,
         1 => true,
-        _ => return Err(Error::Parameter("PHB option's setting")),
+        _ => return Err(Error::Parameter(&"PHB option's setting")),
     };
     let option = option(args.u64::<1>())?;
     bridge.lock().set_option(option, on)?;
@@ -352,7 +347,7 @@ pub fn set_option(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 180 PHB_GET_OPTION(phb, option, setting*).
-pub fn get_option(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_option(fw: &Firmware, args: &Args) -> Result<i64> {
     let setting = args.pointer::<u64, 2>(fw)?;
     let bridge = find(fw, args)?;
     let option = option(args.u64::<1>())?;
@@ -365,40 +360,40 @@ pub fn get_option(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 ///
 /// It would need a window without limits at the initiator, from which nothing of firmware's is cut out, so it is
 /// refused.
-pub fn set_p2p(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn set_p2p(fw: &Firmware, args: &Args) -> Result<i64> {
     phb::find(&fw.phbs, args.u64::<0>())?;
     phb::find(&fw.phbs, args.u64::<1>())?;
-    Err(Error::Unsupported("peer-to-peer DMA"))
+    Err(Error::Unsupported(&"peer-to-peer DMA"))
 }
 
 /// 64 PCI_GET_PHB_DIAG_DATA2(phb, buffer, length).
-pub fn get_phb_diag_data2(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_phb_diag_data2(fw: &Firmware, args: &Args) -> Result<i64> {
     let buffer = args.buffer::<1>(fw, args.u64::<2>())?;
     let mut bridge = find(fw, args)?.lock();
     if !buffer.address.is_multiple_of(8) || buffer.length < bridge.diag_size() {
-        return Err(Error::Parameter("diagnostic data's buffer"));
+        return Err(Error::Parameter(&"diagnostic data's buffer"));
     }
     bridge.diagnose(buffer.address)?;
     Ok(SUCCESS)
 }
 
 /// 96 PCI_ERR_INJECT(phb, pe, type, function, address, mask). Errors of config accesses only.
-pub fn err_inject(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn err_inject(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     if args.u64::<2>() > 1 {
-        return Err(Error::Parameter("error type"));
+        return Err(Error::Parameter(&"error type"));
     }
     let pe = bridge.limits.pe(args.u64::<1>())?;
     if pe == bridge.limits.reserved() {
-        return Err(Error::Parameter("the reserved PE"));
+        return Err(Error::Parameter(&"the reserved PE"));
     }
     let access = match args.u64::<3>() {
         4 | 5 => Access::Load,
         10 | 11 => Access::Store,
         // I/O space doesn't exist.
-        2 | 3 | 8 | 9 => return Err(Error::Parameter("error function")),
-        0..=19 => return Err(Error::Unsupported("error function")),
-        _ => return Err(Error::Parameter("error function")),
+        2 | 3 | 8 | 9 => return Err(Error::Parameter(&"error function")),
+        0..=19 => return Err(Error::Unsupported(&"error function")),
+        _ => return Err(Error::Parameter(&"error function")),
     };
     bridge.lock().inject_config(pe, access)?;
     Ok(SUCCESS)
@@ -418,12 +413,12 @@ fn slot<'a>(fw: &'a Firmware, id: u64) -> Result<PciSlot<'a>> {
         return Ok(PciSlot { bridge: phb::find(&fw.phbs, id)?, names_function, port: None });
     }
     if id << 1 >> 33 != 0 {
-        return Err(Error::Parameter("slot id"));
+        return Err(Error::Parameter(&"slot id"));
     }
     let bridge = phb::find(&fw.phbs, id & 0xffff)?;
     let function = Bdfn::from_u16((id >> 16) as u16);
     if !bridge.lock().known(function).is_some_and(|known| known.is_bridge) {
-        return Err(Error::Parameter("slot"));
+        return Err(Error::Parameter(&"slot"));
     }
     Ok(PciSlot { bridge, names_function, port: Some(function).filter(|function| function.as_u16() != 0) })
 }
@@ -439,16 +434,16 @@ fn progress(progress: Progress) -> i64 {
 /// 49 PCI_RESET(slot, scope, assert). A positive result is milliseconds until PCI_POLL.
 ///
 /// Scope 6 puts all tables of the bridge back to how they start, and its options.
-pub fn reset(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn reset(fw: &Firmware, args: &Args) -> Result<i64> {
     let slot = slot(fw, args.u64::<0>())?;
     let assert = match args.u64::<2>() {
         0 => false,
         1 => true,
-        _ => return Err(Error::Parameter("assert")),
+        _ => return Err(Error::Parameter(&"assert")),
     };
     let mut bridge = slot.bridge.lock();
     match (args.u64::<1>(), slot.port) {
-        (1 | 3 | 6, _) if slot.names_function => Err(Error::Unsupported("scope is the bridge's")),
+        (1 | 3 | 6, _) if slot.names_function => Err(Error::Unsupported(&"scope is the bridge's")),
         (1 | 3..=6, _) if !assert => Ok(SUCCESS),
         (1, _) => bridge.start_reset(Scope::Complete).map(progress),
         (3, _) => bridge.clear_injection().map(|()| SUCCESS),
@@ -456,12 +451,12 @@ pub fn reset(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
         (4, None) => bridge.start_reset(Scope::Hot).map(progress),
         (5, None) => bridge.start_reset(Scope::Fundamental).map(progress),
         (6, _) => Ok(bridge.reset_tables().map(|()| SUCCESS)?),
-        _ => Err(Error::Unsupported("reset scope")),
+        _ => Err(Error::Unsupported(&"reset scope")),
     }
 }
 
 /// 62 PCI_POLL(slot): milliseconds to wait, or 0.
-pub fn poll(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn poll(fw: &Firmware, args: &Args) -> Result<i64> {
     let slot = slot(fw, args.u64::<0>())?;
     let mut bridge = slot.bridge.lock();
     match slot.port {
@@ -474,19 +469,19 @@ pub fn poll(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 const REINIT_DEVICE: u64 = 1000;
 
 /// 53 PCI_REINIT(phb, scope, bdfn): sets a device up again after a reset.
-pub fn reinit(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn reinit(fw: &Firmware, args: &Args) -> Result<i64> {
     let mut bridge = find(fw, args)?.lock();
     if args.u64::<1>() != REINIT_DEVICE {
-        return Err(Error::Parameter("reinit scope"));
+        return Err(Error::Parameter(&"reinit scope"));
     }
-    let function = args.u16::<2>().map_err(|_| Error::Parameter("BDFN"))?;
-    let known = bridge.known(Bdfn::from_u16(function)).ok_or(Error::Parameter("BDFN"))?;
+    let function = args.u16::<2>().map_err(|_| Error::Parameter(&"BDFN"))?;
+    let known = bridge.known(Bdfn::from_u16(function)).ok_or(Error::Parameter(&"BDFN"))?;
     bridge.prepare(known)?;
     Ok(SUCCESS)
 }
 
 /// 119 PCI_GET_PRESENCE_STATE(slot, presence*): 0 empty, 1 occupied.
-pub fn get_presence_state(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_presence_state(fw: &Firmware, args: &Args) -> Result<i64> {
     let output = args.pointer::<u8, 1>(fw)?;
     let slot = slot(fw, args.u64::<0>())?;
     let mut bridge = slot.bridge.lock();
@@ -499,7 +494,7 @@ pub fn get_presence_state(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 120 PCI_GET_POWER_STATE(slot, power*): slots here can't be switched off, so it is always 1.
-pub fn get_power_state(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_power_state(fw: &Firmware, args: &Args) -> Result<i64> {
     let output = args.pointer::<u8, 1>(fw)?;
     slot(fw, args.u64::<0>())?;
     output.write(fw.ram, 1);
