@@ -36,8 +36,22 @@ pub struct MemoryMap {
 
 impl MemoryMap {
     /// Whether `length` bytes at `address` are RAM that the OS owns. An empty range isn't.
+    #[inline(always)]
     pub fn is_os_ram(&self, address: u64, length: u64) -> bool {
         let Some(end) = address.checked_add(length) else { return false };
+        // Every call checks pointers: the usual answer must cost little.
+        match self.ram.first() {
+            Some(first)
+                if first.start <= address && address < end && end <= first.end.min(self.firmware.start) =>
+            {
+                true
+            }
+            _ => self.is_os_ram_elsewhere(address, end, length),
+        }
+    }
+
+    #[cold]
+    fn is_os_ram_elsewhere(&self, address: u64, end: u64, length: u64) -> bool {
         if length == 0 || (address < self.firmware.end && end > self.firmware.start) {
             return false;
         }
@@ -90,6 +104,7 @@ impl<T: OsNumber> OsPointer<T> {
     ///
     /// # Errors
     /// `Parameter` when it is null, misaligned, or not wholly inside RAM that the OS owns.
+    #[inline(always)]
     pub fn check(map: &MemoryMap, argument: u64) -> Result<Self> {
         let address = argument & REAL_MASK;
         if address == 0 || !address.is_multiple_of(T::SIZE) || !map.is_os_ram(address, T::SIZE) {

@@ -27,6 +27,7 @@ impl Bypass {
     /// # Errors
     /// `Parameter` when the start isn't on this window's side of the selector, when start or size isn't a multiple of
     /// 16 MiB, when the range ends beyond what can be encoded, or when firmware's memory leaves nothing of it.
+    #[inline(always)]
     pub fn new(
         select: Select,
         index: WindowIndex,

@@ -10,6 +10,7 @@ pub mod tve;
 pub mod window;
 
 use crate::error::{Error, Result};
+use crate::hw::fault::Outcome;
 use tve::Tve;
 
 /// A partitionable endpoint of one bridge. It exists only if that bridge has it: [`PeLimits::pe`] makes it.
@@ -66,11 +67,10 @@ pub enum WindowIndex {
 }
 
 /// A place for a window: a PE that the OS may use, and one of its two TVEs.
+///
+/// It is kept as the index of the TVE: twice the PE, plus which window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot {
-    pe: PeNumber,
-    index: WindowIndex,
-}
+pub struct Slot(u16);
 
 impl Slot {
     /// Checks a PE and the number of its window, which is twice the PE's plus 0 or 1.
@@ -87,19 +87,19 @@ impl Slot {
         if window >> 1 != u64::from(pe.0) {
             return Err(Error::Parameter("window of another PE"));
         }
-        Ok(Self { pe, index: if window & 1 == 0 { WindowIndex::Zero } else { WindowIndex::One } })
+        Ok(Self(window as u16))
     }
     /// The PE.
     pub const fn pe(self) -> PeNumber {
-        self.pe
+        PeNumber(self.0 >> 1)
     }
     /// Which of its windows.
     pub const fn index(self) -> WindowIndex {
-        self.index
+        if self.0 & 1 == 0 { WindowIndex::Zero } else { WindowIndex::One }
     }
     /// Index in the bridge's TVT.
     pub const fn tve_index(self) -> usize {
-        (self.pe.0 as usize) << 1 | self.index as usize
+        self.0 as usize
     }
 }
 
@@ -118,10 +118,17 @@ pub const FOUR_GIB: u64 = 1 << 32;
 /// What a generation of bridges translates.
 #[derive(Debug)]
 pub struct Translation {
-    /// log2 of the IO page sizes, ascending.
-    pub page_shifts: &'static [u8],
+    /// Sizes of the IO pages, added up.
+    pub page_sizes: u64,
     /// Whether a no-translate TVE must set bit 56.
     pub no_translate_50: bool,
+}
+
+impl Translation {
+    /// log2 of the IO page sizes, ascending.
+    pub fn page_shifts(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..u64::BITS).filter(|&shift| self.page_sizes >> shift & 1 != 0)
+    }
 }
 
 /// Which cached translations to drop.
@@ -142,23 +149,23 @@ pub trait Bridge {
     /// Writes a TVE, or changes nothing.
     ///
     /// # Errors
-    /// `Hardware` when the bridge doesn't answer; what is wanted is then as before.
-    fn write_tve(&mut self, slot: Slot, tve: Tve) -> Result;
+    /// When the bridge doesn't answer; what is wanted is then as before.
+    fn write_tve(&mut self, slot: Slot, tve: Tve) -> Outcome;
     /// Puts back what was wanted in a slot after a failure, and, if the bridge still answers, what it holds.
     fn restore_tve(&mut self, slot: Slot, tve: Tve);
     /// Drops cached translations; when it returns, no access that used them is under way.
     ///
     /// # Errors
-    /// `Hardware` when the bridge doesn't answer or doesn't finish in time.
-    fn invalidate(&mut self, kill: Kill) -> Result;
+    /// When the bridge doesn't answer or doesn't finish in time.
+    fn invalidate(&mut self, kill: Kill) -> Outcome;
     /// Stops a PE's DMA; tells whether it ran before.
     ///
     /// # Errors
-    /// `Hardware` when the bridge doesn't answer.
-    fn stop_dma(&mut self, pe: PeNumber) -> Result<bool>;
+    /// When the bridge doesn't answer.
+    fn stop_dma(&mut self, pe: PeNumber) -> Outcome<bool>;
     /// Lets a PE's DMA run.
     ///
     /// # Errors
-    /// `Hardware` when the bridge doesn't answer.
-    fn resume_dma(&mut self, pe: PeNumber) -> Result;
+    /// When the bridge doesn't answer.
+    fn resume_dma(&mut self, pe: PeNumber) -> Outcome;
 }

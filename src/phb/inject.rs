@@ -52,12 +52,12 @@ impl<I: Mmio, R: Ram> Inject for Phb4<I, R> {
         ERR_INJECT_MASK.write(&self.regs, mask);
         let direction = if access == Access::Load { READ } else { WRITE };
         ERR_INJECT_CTL.write(&self.regs, CONFIG | direction);
-        ioda::alive(&self.regs)
+        Ok(ioda::alive(&self.regs)?)
     }
 
     fn clear_injection(&mut self) -> Result {
         self.usable()?;
         ERR_INJECT_CTL.write(&self.regs, 0);
-        ioda::alive(&self.regs)
+        Ok(ioda::alive(&self.regs)?)
     }
 }

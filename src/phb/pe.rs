@@ -4,6 +4,7 @@ use super::ioda;
 use super::phb4::Phb4;
 use super::regs4::{RTC_INVALIDATE, RtcInvalidate};
 use crate::error::{Error, Result};
+use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::iommu::PeNumber;
@@ -72,14 +73,14 @@ pub trait Pes {
     /// Puts requesters into a PE, or takes them out of it.
     ///
     /// # Errors
-    /// `Hardware` when the bridge is fenced.
-    fn set_pe(&mut self, pe: PeNumber, rids: RidMatch, map: bool) -> Result;
+    /// When the bridge is fenced.
+    fn set_pe(&mut self, pe: PeNumber, rids: RidMatch, map: bool) -> Outcome;
     /// Lets `child` freeze with `parent`, or not.
     fn set_dependent(&mut self, parent: PeNumber, child: PeNumber, depends: bool);
 }
 
 impl<I: Mmio, R: Ram> Pes for Phb4<I, R> {
-    fn set_pe(&mut self, pe: PeNumber, rids: RidMatch, map: bool) -> Result {
+    fn set_pe(&mut self, pe: PeNumber, rids: RidMatch, map: bool) -> Outcome {
         ioda::alive(&self.regs)?;
         if map {
             self.tables.map(&self.ram, rids, pe);

@@ -8,6 +8,7 @@ use super::phb4::Phb4;
 use super::reset::Progress;
 use crate::arch;
 use crate::error::{Error, Result};
+use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::units::Bdfn;
@@ -108,7 +109,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         }
     }
 
-    fn change_bridge_control(&mut self, port: Bdfn, clear: u32, set: u32) -> Result {
+    fn change_bridge_control(&mut self, port: Bdfn, clear: u32, set: u32) -> Outcome {
         let old = self.config_read(port, Register::half(BRIDGE_CONTROL))?;
         self.config_write(port, Register::half(BRIDGE_CONTROL), old & !clear | set)
     }

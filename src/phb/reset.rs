@@ -10,6 +10,7 @@ use super::regs4::{
 use super::{ioda, windows};
 use crate::arch;
 use crate::error::{Error, Result};
+use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 
@@ -92,7 +93,7 @@ pub trait SlotReset {
     ///
     /// # Errors
     /// `Hardware` when the bridge is fenced or broken.
-    fn reset_tables(&mut self) -> Result;
+    fn reset_tables(&mut self) -> Outcome;
     /// Starts a reset of the bridge's slot.
     ///
     /// # Errors
@@ -118,7 +119,7 @@ pub trait SlotReset {
 }
 
 impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
-    fn reset_tables(&mut self) -> Result {
+    fn reset_tables(&mut self) -> Outcome {
         self.usable()?;
         ioda::alive(&self.regs)?;
         let mbt_entries = self.mbt.len() / 2;

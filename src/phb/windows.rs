@@ -6,6 +6,7 @@
 use super::ioda::{self, Shadow, TableId};
 use super::phb4::Phb4;
 use crate::error::{Error, Result};
+use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::iommu::PeNumber;
@@ -126,7 +127,7 @@ impl<I: Mmio, R: Ram> MmioWindows for Phb4<I, R> {
     fn map_m32_segment(&mut self, segment: u64, pe: PeNumber) -> Result {
         let segment = self.limits.pe(segment).map_err(|_| Error::Parameter("M32 segment"))?.index();
         let word = self.mdt.get(segment) & !(0xffff << 48) | u64::from(pe.as_u16()) << 48;
-        self.mdt.write(&self.regs, segment, word)
+        Ok(self.mdt.write(&self.regs, segment, word)?)
     }
 
     fn map_m64_single(&mut self, window: M64, pe: PeNumber) -> Result {
@@ -156,7 +157,7 @@ impl<I: Mmio, R: Ram> MmioWindows for Phb4<I, R> {
         let (word0, mut word1) = self.m64(window);
         if enable == Enable::Off {
             let (off0, off1) = default_entry(window.0, self.mbt.len() / 2);
-            return self.write_m64(window, off0, off1);
+            return Ok(self.write_m64(window, off0, off1)?);
         }
         if (word0.mode() == MODE_SINGLE) != (enable == Enable::Single) {
             return Err(Error::Parameter("window isn't in that mode"));
@@ -167,7 +168,7 @@ impl<I: Mmio, R: Ram> MmioWindows for Phb4<I, R> {
             return Err(Error::Partial("window is outside the bridge's range"));
         }
         word1.set_enable(true);
-        self.write_m64(window, word0.0, word1.0)
+        Ok(self.write_m64(window, word0.0, word1.0)?)
     }
 }
 
@@ -194,7 +195,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         self.mbt.set(window.word0() + 1, word1.0);
     }
 
-    fn write_m64(&mut self, window: M64, word0: u64, word1: u64) -> Result {
+    fn write_m64(&mut self, window: M64, word0: u64, word1: u64) -> Outcome {
         let (old0, old1) = self.m64(window);
         self.keep_m64(window, Mbt0(word0), Mbt1(word1));
         ioda::write(&self.regs, TableId::Mbt, window.word0(), word0);

@@ -6,10 +6,12 @@
 
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
+use crate::hw::fault::Fault;
 use crate::iommu::bypass::Bypass;
 use crate::iommu::geometry::{Geometry, Table};
+use crate::iommu::tve::Tve;
 use crate::iommu::{Kill, Slot};
-use crate::mem::OsNumber;
+use crate::mem::{OsNumber, OsPointer};
 use crate::opal::args::Args;
 use crate::opal::table::SUCCESS;
 use crate::phb::config::{Register, Width};
@@ -20,17 +22,13 @@ use crate::phb::msi::Source;
 use crate::phb::pe::RidMatch;
 use crate::phb::reset::{Progress, Scope};
 use crate::phb::windows::{Enable, M64};
-use crate::phb::{self, Phb};
-use crate::sync::{Guard, Lock};
+use crate::phb::{self, Locked};
 use crate::units::Bdfn;
-use alloc::boxed::Box;
 
-type Bridge<'a> = Guard<'a, Box<dyn Phb>>;
-
-/// The bridge that argument 0 names, locked.
+/// The bridge that argument 0 names.
 #[inline(always)]
-fn bridge<'a>(fw: &'a Firmware, args: &Args<'_>) -> Result<Bridge<'a>> {
-    phb::find(&fw.phbs, args.u64::<0>()).map(|bridge| bridge.lock())
+fn find<'a>(fw: &'a Firmware, args: &Args<'_>) -> Result<&'a Locked> {
+    phb::find(&fw.phbs, args.u64::<0>())
 }
 
 /// Argument 1 as a function; a wide one isn't cut.
@@ -47,19 +45,31 @@ fn read<T: OsNumber + From<u8>>(
     cut: fn(u32) -> T,
 ) -> Result<i64> {
     let output = args.pointer::<T, 3>(fw)?;
-    let mut bridge = bridge(fw, args)?;
-    let result = function(args)
-        .and_then(|function| bridge.config_read(function, Register::new(args.u64::<2>(), width)?));
-    // What can't be read is all ones, as on the bus.
-    output.write(fw.ram, cut(*result.as_ref().unwrap_or(&u32::MAX)));
-    result.map(|_| SUCCESS)
+    let bridge = find(fw, args)?;
+    let register = Register::new(args.u64::<2>(), width);
+    let (Ok(function), Ok(register)) = (function(args), register) else {
+        return refuse(fw, output, cut, Error::Parameter("BDFN or config register"));
+    };
+    let result = bridge.lock().config_read(function, register);
+    match result {
+        Ok(value) => output.write(fw.ram, cut(value)),
+        Err(fault) => return refuse(fw, output, cut, fault.into()),
+    }
+    Ok(SUCCESS)
+}
+
+/// What can't be read is all ones, as on the bus.
+#[cold]
+fn refuse<T: OsNumber>(fw: &Firmware, output: OsPointer<T>, cut: fn(u32) -> T, error: Error) -> Result<i64> {
+    output.write(fw.ram, cut(u32::MAX));
+    Err(error)
 }
 
 #[inline(always)]
 fn write(fw: &Firmware, args: &Args<'_>, width: Width) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
+    let bridge = find(fw, args)?;
     let register = Register::new(args.u64::<2>(), width)?;
-    bridge.config_write(function(args)?, register, args.u64::<3>() as u32)?;
+    bridge.lock().config_write(function(args)?, register, args.u64::<3>() as u32)?;
     Ok(SUCCESS)
 }
 
@@ -107,31 +117,34 @@ pub fn eeh_freeze_status(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
     let state = args.pointer::<u8, 2>(fw)?;
     let kind = args.pointer::<u16, 3>(fw)?;
     args.optional::<u64, 4>(fw)?;
-    let mut bridge = bridge(fw, args)?;
-    let pe = bridge.info().limits.pe(args.u64::<1>())?;
-    let freeze = bridge.freeze_status(pe);
-    let (directions, error) = match freeze {
-        Freeze::Pe(directions) => (directions, 0),
-        Freeze::Phb(_) => (Directions::BOTH, PHB_ERROR),
+    let bridge = find(fw, args)?;
+    let pe = bridge.limits.pe(args.u64::<1>())?;
+    let (code, error, result) = match bridge.lock().freeze_status(pe) {
+        Freeze::None => (0, 0, Ok(SUCCESS)),
+        Freeze::Mmio => (1, 0, Ok(SUCCESS)),
+        Freeze::Dma => (2, 0, Ok(SUCCESS)),
+        Freeze::Both => (3, 0, Ok(SUCCESS)),
+        Freeze::Fenced => (3, PHB_ERROR, Ok(SUCCESS)),
+        Freeze::Dead => (3, PHB_ERROR, Err(Fault::Broken.into())),
     };
-    state.write(fw.ram, directions.code());
+    state.write(fw.ram, code);
     kind.write(fw.ram, error);
-    if freeze == Freeze::Phb(Trouble::Dead) { Err(Error::Hardware("PHB broken")) } else { Ok(SUCCESS) }
+    result
 }
 
 /// 26 PCI_EEH_FREEZE_CLEAR(phb, pe, action).
 pub fn eeh_freeze_clear(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
-    let pe = bridge.info().limits.pe(args.u64::<1>())?;
-    bridge.freeze_clear(pe, Directions::new(args.u64::<2>())?)?;
+    let bridge = find(fw, args)?;
+    let pe = bridge.limits.pe(args.u64::<1>())?;
+    bridge.lock().freeze_clear(pe, Directions::new(args.u64::<2>())?)?;
     Ok(SUCCESS)
 }
 
 /// 97 PCI_EEH_FREEZE_SET(phb, pe, action).
 pub fn eeh_freeze_set(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
-    let pe = bridge.info().limits.pe(args.u64::<1>())?;
-    bridge.freeze_set(pe, Directions::new(args.u64::<2>())?)?;
+    let bridge = find(fw, args)?;
+    let pe = bridge.limits.pe(args.u64::<1>())?;
+    bridge.lock().freeze_set(pe, Directions::new(args.u64::<2>())?)?;
     Ok(SUCCESS)
 }
 
@@ -140,7 +153,7 @@ pub fn next_error(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
     let first_pe = args.pointer::<u64, 1>(fw)?;
     let kind = args.pointer::<u16, 2>(fw)?;
     let severity = args.pointer::<u16, 3>(fw)?;
-    let (pe, error, how_bad) = match bridge(fw, args)?.next_error() {
+    let (pe, error, how_bad) = match find(fw, args)?.lock().next_error() {
         NextError::Nothing => (u64::MAX, 0, 0),
         NextError::Pe(pe) => (pe.as_u16().into(), PE_ERROR, SEVERITY_PE),
         NextError::Phb(Trouble::Fenced) => (u64::MAX, PHB_ERROR, SEVERITY_PHB_FENCED),
@@ -168,39 +181,39 @@ fn window_type(code: u64) -> Result<WindowType> {
     }
 }
 
-fn m64(bridge: &Bridge<'_>, code: u64, number: u64) -> Result<M64> {
+fn m64(bridge: &Locked, code: u64, number: u64) -> Result<M64> {
     if window_type(code)? == WindowType::M32 {
         return Err(Error::Unsupported("M32 is fixed"));
     }
-    M64::new(number, bridge.info().mmio_windows)
+    M64::new(number, bridge.mmio_windows)
 }
 
 /// 27 PCI_PHB_MMIO_ENABLE(phb, type, window, enable).
 pub fn phb_mmio_enable(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
-    let window = m64(&bridge, args.u64::<1>(), args.u64::<2>())?;
-    bridge.enable_m64(window, Enable::new(args.u64::<3>())?)?;
+    let bridge = find(fw, args)?;
+    let window = m64(bridge, args.u64::<1>(), args.u64::<2>())?;
+    bridge.lock().enable_m64(window, Enable::new(args.u64::<3>())?)?;
     Ok(SUCCESS)
 }
 
 /// 28 PCI_SET_PHB_MEM_WINDOW(phb, type, window, address, pci_address, size). Bus addresses are the processor's.
 pub fn set_phb_mem_window(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
-    let window = m64(&bridge, args.u64::<1>(), args.u64::<2>())?;
-    bridge.place_m64(window, args.u64::<3>(), args.u64::<5>())?;
+    let bridge = find(fw, args)?;
+    let window = m64(bridge, args.u64::<1>(), args.u64::<2>())?;
+    bridge.lock().place_m64(window, args.u64::<3>(), args.u64::<5>())?;
     Ok(SUCCESS)
 }
 
 /// 29 PCI_MAP_PE_MMIO_WINDOW(phb, pe, type, window, segment).
 pub fn map_pe_mmio_window(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
-    let pe = bridge.info().limits.pe(args.u64::<1>())?;
+    let bridge = find(fw, args)?;
+    let pe = bridge.limits.pe(args.u64::<1>())?;
     match window_type(args.u64::<2>())? {
         WindowType::M32 if args.u64::<3>() != 0 => return Err(Error::Parameter("M32 window")),
-        WindowType::M32 => bridge.map_m32_segment(args.u64::<4>(), pe)?,
+        WindowType::M32 => bridge.lock().map_m32_segment(args.u64::<4>(), pe)?,
         WindowType::M64 => {
-            let window = M64::new(args.u64::<3>(), bridge.info().mmio_windows)?;
-            bridge.map_m64_single(window, pe)?;
+            let window = M64::new(args.u64::<3>(), bridge.mmio_windows)?;
+            bridge.lock().map_m64_single(window, pe)?;
         }
     }
     Ok(SUCCESS)
@@ -210,43 +223,41 @@ pub fn map_pe_mmio_window(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 ///
 /// Unmapping takes out what is in this PE; a requester that was since put into another one stays there.
 pub fn set_pe(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
+    let bridge = find(fw, args)?;
     let map = match args.u64::<6>() {
         0 => false,
         1 => true,
         _ => return Err(Error::Parameter("PE action")),
     };
-    let pe = bridge.info().limits.pe(args.u64::<1>())?;
+    let pe = bridge.limits.pe(args.u64::<1>())?;
     let rids = RidMatch::new(args.u64::<2>(), args.u64::<3>(), args.u64::<4>(), args.u64::<5>())?;
-    bridge.set_pe(pe, rids, map)?;
+    bridge.lock().set_pe(pe, rids, map)?;
     Ok(SUCCESS)
 }
 
 /// 32 PCI_SET_PELTV(phb, parent, child, state).
 pub fn set_peltv(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
-    let limits = bridge.info().limits;
-    let (parent, child) = (limits.pe(args.u64::<1>())?, limits.pe(args.u64::<2>())?);
-    bridge.set_dependent(parent, child, args.u8::<3>()? != 0);
+    let bridge = find(fw, args)?;
+    let (parent, child) = (bridge.limits.pe(args.u64::<1>())?, bridge.limits.pe(args.u64::<2>())?);
+    let depends = args.u8::<3>()? != 0;
+    bridge.lock().set_dependent(parent, child, depends);
     Ok(SUCCESS)
 }
 
 /// 37 PCI_SET_XIVE_PE(phb, pe, source).
 pub fn set_xive_pe(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
-    let info = bridge.info();
-    let pe = info.limits.pe(args.u64::<1>())?;
-    let source = Source::new(args.u64::<2>(), info.sources)?;
-    bridge.set_source_pe(source, pe)?;
+    let bridge = find(fw, args)?;
+    let pe = bridge.limits.pe(args.u64::<1>())?;
+    let source = Source::new(args.u64::<2>(), bridge.sources)?;
+    bridge.lock().set_source_pe(source, pe)?;
     Ok(SUCCESS)
 }
 
 /// What both MSI calls check: (phb, mve, source, range, …). MVEs don't exist here; Linux passes 0.
 fn msi(fw: &Firmware, args: &Args<'_>) -> Result<Source> {
-    let bridge = bridge(fw, args)?;
-    let info = bridge.info();
-    info.limits.pe(args.u64::<1>())?;
-    let source = Source::new(args.u64::<2>(), info.sources)?;
+    let bridge = find(fw, args)?;
+    bridge.limits.pe(args.u64::<1>())?;
+    let source = Source::new(args.u64::<2>(), bridge.sources)?;
     if args.u64::<3>() == 1 { Ok(source) } else { Err(Error::Parameter("MSI range")) }
 }
 
@@ -272,18 +283,17 @@ pub fn get_msi_64(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 
 /// 44 PCI_MAP_PE_DMA_WINDOW(phb, pe, window, levels, table, level_bytes, page_bytes). Size 0 closes the window.
 pub fn map_pe_dma_window(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
-    let identity = bridge.info();
-    let slot = Slot::new(identity.limits, args.u64::<1>(), args.u64::<2>())?;
+    let bridge = find(fw, args)?;
+    let slot = Slot::new(bridge.limits, args.u64::<1>(), args.u64::<2>())?;
     if args.u64::<5>() == 0 {
-        bridge.unset_window(slot)?;
+        bridge.lock().unset_window(slot)?;
         return Ok(SUCCESS);
     }
-    let translation = identity.identity.translation;
-    let geometry = Geometry::new(translation, args.u64::<6>(), args.u64::<3>(), args.u64::<5>())?;
+    let geometry = Geometry::new(bridge.translation, args.u64::<6>(), args.u64::<3>(), args.u64::<5>())?;
     let table = Table::new(geometry, args.u64::<4>(), &fw.memory)?;
+    let mut bridge = bridge.lock();
     table.fits(bridge.select_mode(), slot.index())?;
-    bridge.set_window(slot, &table)?;
+    bridge.set_window(slot, Tve::translated(&table))?;
     Ok(SUCCESS)
 }
 
@@ -291,28 +301,30 @@ pub fn map_pe_dma_window(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 ///
 /// What the window would let pass of firmware's memory is cut off.
 pub fn map_pe_dma_window_real(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
-    let slot = Slot::new(bridge.info().limits, args.u64::<1>(), args.u64::<2>())?;
+    let bridge = find(fw, args)?;
+    let slot = Slot::new(bridge.limits, args.u64::<1>(), args.u64::<2>())?;
     if args.u64::<4>() == 0 {
-        bridge.unset_window(slot)?;
+        bridge.lock().unset_window(slot)?;
         return Ok(SUCCESS);
     }
+    let translation = bridge.translation;
+    let mut bridge = bridge.lock();
     let select = bridge.select_mode();
     let bypass = Bypass::new(select, slot.index(), args.u64::<3>(), args.u64::<4>(), &fw.memory)?;
-    bridge.set_bypass(slot, &bypass)?;
+    bridge.set_window(slot, Tve::no_translate(translation, &bypass))?;
     Ok(SUCCESS)
 }
 
 /// 126 PCI_TCE_KILL(phb, type, pe, page_size, address, pages). A kill of pages is one of the PE, because page kills
 /// can be lost (erratum HW560152); its other arguments don't matter then.
 pub fn tce_kill(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
+    let bridge = find(fw, args)?;
     let kill = match args.u64::<1>() {
-        0 | 1 => Kill::Pe(bridge.info().limits.pe(args.u64::<2>())?),
+        0 | 1 => Kill::Pe(bridge.limits.pe(args.u64::<2>())?),
         2 => Kill::All,
         _ => return Err(Error::Parameter("kill type")),
     };
-    bridge.kill(kill)?;
+    bridge.lock().kill(kill)?;
     Ok(SUCCESS)
 }
 
@@ -328,20 +340,23 @@ fn option(code: u64) -> Result<PhbOption> {
 ///
 /// WRONG_STATE when a window that is open would move or lose a part: nothing changes then.
 pub fn set_option(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
+    let bridge = find(fw, args)?;
     let on = match args.u64::<2>() {
         0 => false,
         1 => true,
         _ => return Err(Error::Parameter("PHB option's setting")),
     };
-    bridge.set_option(option(args.u64::<1>())?, on)?;
+    let option = option(args.u64::<1>())?;
+    bridge.lock().set_option(option, on)?;
     Ok(SUCCESS)
 }
 
 /// 180 PHB_GET_OPTION(phb, option, setting*).
 pub fn get_option(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
     let setting = args.pointer::<u64, 2>(fw)?;
-    let on = bridge(fw, args)?.option(option(args.u64::<1>())?);
+    let bridge = find(fw, args)?;
+    let option = option(args.u64::<1>())?;
+    let on = bridge.lock().option(option);
     setting.write(fw.ram, on.into());
     Ok(SUCCESS)
 }
@@ -359,7 +374,7 @@ pub fn set_p2p(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 /// 64 PCI_GET_PHB_DIAG_DATA2(phb, buffer, length).
 pub fn get_phb_diag_data2(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
     let buffer = args.buffer::<1>(fw, args.u64::<2>())?;
-    let mut bridge = bridge(fw, args)?;
+    let mut bridge = find(fw, args)?.lock();
     if !buffer.address.is_multiple_of(8) || buffer.length < bridge.diag_size() {
         return Err(Error::Parameter("diagnostic data's buffer"));
     }
@@ -369,13 +384,12 @@ pub fn get_phb_diag_data2(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 
 /// 96 PCI_ERR_INJECT(phb, pe, type, function, address, mask). Errors of config accesses only.
 pub fn err_inject(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
+    let bridge = find(fw, args)?;
     if args.u64::<2>() > 1 {
         return Err(Error::Parameter("error type"));
     }
-    let limits = bridge.info().limits;
-    let pe = limits.pe(args.u64::<1>())?;
-    if pe == limits.reserved() {
+    let pe = bridge.limits.pe(args.u64::<1>())?;
+    if pe == bridge.limits.reserved() {
         return Err(Error::Parameter("the reserved PE"));
     }
     let access = match args.u64::<3>() {
@@ -386,13 +400,13 @@ pub fn err_inject(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
         0..=19 => return Err(Error::Unsupported("error function")),
         _ => return Err(Error::Parameter("error function")),
     };
-    bridge.inject_config(pe, access)?;
+    bridge.lock().inject_config(pe, access)?;
     Ok(SUCCESS)
 }
 
 /// A slot: a bridge's own, which is the root port's too, or that of a port below it.
 struct PciSlot<'a> {
-    bridge: &'a Lock<Box<dyn Phb>>,
+    bridge: &'a Locked,
     /// Bit 63: the id names a function.
     names_function: bool,
     port: Option<Bdfn>,
@@ -441,7 +455,7 @@ pub fn reset(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
         (4 | 5, Some(port)) => bridge.start_port_reset(port).map(progress),
         (4, None) => bridge.start_reset(Scope::Hot).map(progress),
         (5, None) => bridge.start_reset(Scope::Fundamental).map(progress),
-        (6, _) => bridge.reset_tables().map(|()| SUCCESS),
+        (6, _) => Ok(bridge.reset_tables().map(|()| SUCCESS)?),
         _ => Err(Error::Unsupported("reset scope")),
     }
 }
@@ -461,7 +475,7 @@ const REINIT_DEVICE: u64 = 1000;
 
 /// 53 PCI_REINIT(phb, scope, bdfn): sets a device up again after a reset.
 pub fn reinit(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
+    let mut bridge = find(fw, args)?.lock();
     if args.u64::<1>() != REINIT_DEVICE {
         return Err(Error::Parameter("reinit scope"));
     }
