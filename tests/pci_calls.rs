@@ -532,3 +532,41 @@ fn every_pci_call_is_claimed_by_check_token() {
         assert_eq!(machine.call(80, [token]), 0, "{token}");
     }
 }
+
+#[test]
+fn b23_tables_are_as_large_as_the_bridge_has_pes() {
+    let machine = Machine::new();
+    for (id, pes) in [(0, 512), (1, 256)] {
+        let info = phb::find(&machine.fw.phbs, id).unwrap().lock().info().clone();
+        assert_eq!((info.peltv.1, info.pest.1), (pes * pes / 8, 16 * pes));
+    }
+}
+
+#[test]
+fn b34_the_output_of_get_option_is_checked() {
+    let machine = Machine::new();
+    for bad in [0, 4, FIRMWARE.start, FIRMWARE.end, u64::MAX & !7] {
+        assert_eq!(machine.call(180, [0, 1, bad]), PARAMETER, "{bad:#x}");
+    }
+}
+
+#[test]
+fn b39_the_first_reset_after_boot_works() {
+    let machine = Machine::with(|models| models[0].attach(0, nvme()));
+    for scope in [4, 5, 4, 1, 5] {
+        let wait = machine.call(49, [0, scope, 1]);
+        assert!(wait > 0, "scope {scope}: {wait}");
+        assert_eq!(machine.finish(0, wait).0, 0, "scope {scope}");
+    }
+}
+
+#[test]
+fn b40_a_reset_that_runs_never_says_that_it_is_done() {
+    let machine = Machine::with(|models| models[0].attach(0, nvme()));
+    assert_eq!(machine.call(49, [0, 5, 1]), 250);
+    // However far the clock went meanwhile, PERST's end, training and settling are polls of their own.
+    for _ in 0..2 {
+        opalite::arch::advance_timebase(249 * 512_000);
+        assert!(machine.call(62, [0]) > 0);
+    }
+}
