@@ -80,24 +80,9 @@ impl<I: Mmio, R: Ram> Bridge for Phb4<I, R> {
     fn invalidate(&mut self, kill: Kill) -> Outcome {
         // The OS's stores to TCEs come before: every access of a register orders them.
         if TCE_KILL.read(&self.regs).pending() != 0 {
-            self.wait_for_queue()?;
+            return self.kill_when_possible(kill);
         }
-        let mut value = TceKill::default();
-        match kill {
-            Kill::All => value.set_all(true),
-            Kill::Pe(pe) => {
-                value.set_one_pe(true);
-                value.set_pe(pe.as_u16());
-            }
-        }
-        TCE_KILL.write(&self.regs, value);
-        DMA_SYNC.write(&self.regs, self.sync_start);
-        // A fenced bridge answers all ones, which says that the kill runs.
-        let done = self.sync_done.bits();
-        if !Q_DMA_R.read(&self.regs).kill_running() && DMA_SYNC.read(&self.regs).bits() & done == done {
-            return Ok(());
-        }
-        self.wait_for_kill()
+        self.kill_now(kill)
     }
 
     fn stop_dma(&mut self, pe: PeNumber) -> Outcome<bool> {
@@ -128,9 +113,31 @@ pub(super) fn sync_words(writes: bool) -> (DmaSync, DmaSync) {
 pub(super) const FROZEN: u64 = 1 << 63;
 
 impl<I: Mmio, R: Ram> Phb4<I, R> {
+    /// The queue takes a kill.
+    #[inline(always)]
+    fn kill_now(&self, kill: Kill) -> Outcome {
+        let mut value = TceKill::default();
+        match kill {
+            Kill::All => value.set_all(true),
+            Kill::Pe(pe) => {
+                value.set_one_pe(true);
+                value.set_pe(pe.as_u16());
+            }
+        }
+        TCE_KILL.write(&self.regs, value);
+        DMA_SYNC.write(&self.regs, self.sync_start);
+        // A fenced bridge answers all ones, which says that the kill runs.
+        let done = self.sync_done.bits();
+        if !Q_DMA_R.read(&self.regs).kill_running() && DMA_SYNC.read(&self.regs).bits() & done == done {
+            return Ok(());
+        }
+        self.wait_for_kill()
+    }
+
     #[cold]
-    fn wait_for_queue(&self) -> Outcome {
-        self.wait_longer(TCE_KILL, Fault::KillQueue, |kill| kill.pending() == 0)
+    fn kill_when_possible(&self, kill: Kill) -> Outcome {
+        self.wait_longer(TCE_KILL, Fault::KillQueue, |kill| kill.pending() == 0)?;
+        self.kill_now(kill)
     }
 
     #[cold]

@@ -356,3 +356,13 @@ pub(super) fn milliseconds(ticks: u64) -> u32 {
     let per = arch::TIMEBASE_HZ / 1000;
     u32::try_from(ticks.div_ceil(per)).unwrap_or(u32::MAX).max(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::milliseconds;
+
+    #[test]
+    fn the_rest_of_a_millisecond_is_told_as_a_whole_one() {
+        assert_eq!([0, 1, 511_999, 512_000, 512_001].map(milliseconds), [1, 1, 1, 1, 2]);
+    }
+}
