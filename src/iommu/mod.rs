@@ -150,11 +150,8 @@ pub trait Bridge {
     fn select(&self) -> Select;
     /// The TVE that is wanted in a slot.
     fn tve(&self, slot: Slot) -> Tve;
-    /// Writes a TVE, or changes nothing.
-    ///
-    /// # Errors
-    /// When the bridge doesn't answer; what is wanted is then as before.
-    fn write_tve(&mut self, slot: Slot, tve: Tve) -> Outcome;
+    /// Writes a TVE. Whether the bridge took it shows at the invalidation, which always follows.
+    fn write_tve(&mut self, slot: Slot, tve: Tve);
     /// Puts back what was wanted in a slot after a failure, and, if the bridge still answers, what it holds.
     fn restore_tve(&mut self, slot: Slot, tve: Tve);
     /// Drops cached translations; when it returns, no access that used them is under way.

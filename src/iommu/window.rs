@@ -46,7 +46,7 @@ fn replace<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot, old: Tve, new: Tve) -
 
 #[inline(always)]
 fn put<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot, old: Tve, new: Tve) -> Outcome {
-    bridge.write_tve(slot, new)?;
+    bridge.write_tve(slot, new);
     let result = bridge.invalidate(Kill::Pe(slot.pe()));
     if result.is_err() {
         bridge.restore_tve(slot, old);

@@ -11,11 +11,12 @@ pub type Handler = fn(&Firmware, &Args) -> i64;
 /// OPAL_SUCCESS.
 pub const SUCCESS: i64 = 0;
 
-/// One call.
+/// One call. `opal_entry.S` knows this layout: it calls ordinary handlers itself.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub struct Call {
-    /// What serves it.
-    pub handler: Handler,
+    /// What serves it; `None` where there is no call.
+    pub handler: Option<Handler>,
     /// Whether it may interrupt another call on the same thread (machine check, system reset).
     pub nested: bool,
 }
@@ -26,7 +27,7 @@ macro_rules! call {
         call!($token, $name, $handler, false)
     };
     ($token:expr, $name:literal, $handler:path, $nested:literal) => {
-        ($token, Call { handler: |fw, args| finish($name, $handler(fw, args)), nested: $nested })
+        ($token, Call { handler: Some(|fw, args| finish($name, $handler(fw, args))), nested: $nested })
     };
 }
 
@@ -133,17 +134,18 @@ const CALLS: &[(usize, Call)] = &[
 pub(super) const QUIESCE: usize = 158;
 
 /// Numbers end here; the highest one of OPAL that we serve is 180.
-const END: usize = 181;
+pub const END: usize = 181;
 
-static TABLE: [Option<Call>; END] = build(CALLS);
+/// The calls by token.
+pub static TABLE: [Call; END] = build(CALLS);
 
-const fn build(calls: &[(usize, Call)]) -> [Option<Call>; END] {
-    let mut table = [None; END];
+const fn build(calls: &[(usize, Call)]) -> [Call; END] {
+    let mut table = [Call { handler: None, nested: false }; END];
     let mut i = 0;
     while i < calls.len() {
         let (token, call) = calls[i];
-        assert!(table[token].is_none(), "two calls with one token");
-        table[token] = Some(call);
+        assert!(table[token].handler.is_none(), "two calls with one token");
+        table[token] = call;
         i += 1;
     }
     table
@@ -151,6 +153,7 @@ const fn build(calls: &[(usize, Call)]) -> [Option<Call>; END] {
 
 /// The call of that token.
 #[inline(always)]
-pub fn find(token: u64) -> Option<&'static Call> {
-    TABLE.get(usize::try_from(token).ok()?)?.as_ref()
+pub fn find(token: u64) -> Option<(&'static Call, Handler)> {
+    let call = TABLE.get(usize::try_from(token).ok()?)?;
+    call.handler.map(|handler| (call, handler))
 }

@@ -66,8 +66,8 @@ impl<I: Mmio, R: Ram> Bridge for Phb4<I, R> {
     }
 
     #[inline(always)]
-    fn write_tve(&mut self, slot: Slot, tve: Tve) -> Outcome {
-        self.tvt.write(&self.regs, slot.tve_index(), tve.bits())
+    fn write_tve(&mut self, slot: Slot, tve: Tve) {
+        self.tvt.put(&self.regs, slot.tve_index(), tve.bits());
     }
 
     #[cold]

@@ -167,6 +167,18 @@ impl Shadow {
         Ok(())
     }
 
+    /// Changes an entry in hardware and shadow. The caller looks for a fence, and puts the old entry back if there is
+    /// one.
+    #[inline(always)]
+    pub fn put<I: Mmio>(&mut self, window: &I, index: usize, value: u64) {
+        if let Some(word) = self.words.get_mut(index) {
+            *word = value;
+            self.touched.mark(index);
+            select(window, self.first, index);
+            IODA_DATA0.write(window, value);
+        }
+    }
+
     /// Writes the whole table to hardware.
     pub fn replay<I: Mmio>(&self, window: &I) {
         fill(window, self.table, self.words());

@@ -284,10 +284,12 @@ pub fn map_pe_dma_window(fw: &Firmware, args: &Args) -> Result<i64> {
         bridge.lock().unset_window(slot)?;
         return Ok(SUCCESS);
     }
-    let geometry = Geometry::new(bridge.translation, args.u64::<6>(), args.u64::<3>(), args.u64::<5>())?;
-    let table = Table::new(geometry, args.u64::<4>(), &fw.memory)?;
+    let translation = bridge.translation;
     let mut bridge = bridge.lock();
-    table.fits(bridge.select_mode(), slot.index())?;
+    let select = bridge.select_mode();
+    let geometry = Geometry::new(translation, args.u64::<6>(), args.u64::<3>(), args.u64::<5>())?;
+    let table = Table::new(geometry, args.u64::<4>(), &fw.memory)?;
+    table.fits(select, slot.index())?;
     bridge.set_window(slot, Tve::translated(&table))?;
     Ok(SUCCESS)
 }
