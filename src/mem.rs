@@ -38,24 +38,11 @@ impl MemoryMap {
     /// Whether `length` bytes at `address` are RAM that the OS owns. An empty range isn't.
     #[inline(always)]
     pub fn is_os_ram(&self, address: u64, length: u64) -> bool {
-        let Some(end) = address.checked_add(length) else { return false };
-        // Every call checks pointers: the usual answer must cost little.
-        match self.ram.first() {
-            Some(first)
-                if first.start <= address && address < end && end <= first.end.min(self.firmware.start) =>
-            {
-                true
-            }
-            _ => self.is_os_ram_elsewhere(address, end, length),
-        }
-    }
-
-    #[cold]
-    fn is_os_ram_elsewhere(&self, address: u64, end: u64, length: u64) -> bool {
-        if length == 0 || (address < self.firmware.end && end > self.firmware.start) {
-            return false;
-        }
-        self.ram.iter().any(|range| range.start <= address && end <= range.end)
+        // Every call checks pointers, so this is short: no call, and a sum that wraps is less than what it began with.
+        let end = address.wrapping_add(length);
+        self.ram
+            .iter()
+            .any(|range| range.start <= address && address < end && end <= range.end.min(self.firmware.start))
     }
 
     /// End of the highest RAM.

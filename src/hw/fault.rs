@@ -19,6 +19,8 @@ pub enum Fault {
     KillQueue,
     /// A TCE kill doesn't end.
     Kill,
+    /// In the bridge's present mode the window would lie, in part, on the other window's side. The OS's fault.
+    OtherSide,
     /// DMA that began before a kill doesn't end.
     DmaSync,
 }
@@ -30,6 +32,7 @@ impl From<Fault> for Error {
     #[cold]
     fn from(fault: Fault) -> Self {
         Self::Hardware(match fault {
+            Fault::OtherSide => return Self::Parameter(&"the window isn't on its side of the selector"),
             Fault::Fenced => &"PHB fenced",
             Fault::InReset => &"PHB in reset",
             Fault::Broken => &"PHB broken",

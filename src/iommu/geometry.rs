@@ -1,7 +1,7 @@
 //! Shapes of translated windows. A shape or a table that exists as a type passed every check of
 //! `reference/phb-dma-windows.md` §6.7; nothing looks again.
 
-use super::{FOUR_GIB, Select, Translation, WindowIndex};
+use super::{FOUR_GIB, Modes, Translation, WindowIndex};
 use crate::error::{Error, Result};
 use crate::mem::MemoryMap;
 
@@ -105,21 +105,17 @@ impl Table {
         Ok(Self { geometry, address })
     }
 
-    /// Checks that the window can be used at its place: in the 4 GiB mode the first 4 GiB of a table in window 1 are
-    /// never reached, and what a one-level table in window 0 has beyond them neither. A table of more levels may
-    /// reach further than it is filled, so its reach says nothing about window 0.
-    ///
-    /// # Errors
-    /// `Parameter` when part of the window that the OS must mean can't be reached.
+    /// Where the window can be used: in the 4 GiB mode the first 4 GiB of a table in window 1 are never reached, and
+    /// what a one-level table in window 0 has beyond them neither. A table of more levels may reach further than it is
+    /// filled, so its reach says nothing about window 0.
     #[inline(always)]
-    pub fn fits(&self, select: Select, index: WindowIndex) -> Result {
+    pub const fn modes(&self, index: WindowIndex) -> Modes {
         let beyond = self.geometry.reaches_beyond_4_gib();
-        let bad = match (select, index) {
-            (Select::Bit59, _) => false,
-            (Select::FourGiB, WindowIndex::Zero) => beyond && self.geometry.levels == 1,
-            (Select::FourGiB, WindowIndex::One) => !beyond,
+        let four_gib = match index {
+            WindowIndex::Zero => !(beyond && self.geometry.levels == 1),
+            WindowIndex::One => beyond,
         };
-        if bad { Err(Error::Parameter(&"window doesn't fit its side of 4 GiB")) } else { Ok(()) }
+        Modes { bit59: true, four_gib }
     }
 
     /// Its shape.

@@ -116,6 +116,25 @@ pub enum Select {
     FourGiB,
 }
 
+/// In which ways of choosing the TVE a window is right: all that it reaches lies on its own side. The mode is only known
+/// under the bridge's lock, and everything else about a window is checked before that is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Modes {
+    bit59: bool,
+    four_gib: bool,
+}
+
+impl Modes {
+    /// Whether this way is among them.
+    #[inline(always)]
+    pub const fn include(self, select: Select) -> bool {
+        match select {
+            Select::Bit59 => self.bit59,
+            Select::FourGiB => self.four_gib,
+        }
+    }
+}
+
 /// Where TVE 1 begins in the 4 GiB mode.
 pub const FOUR_GIB: u64 = 1 << 32;
 

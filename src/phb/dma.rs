@@ -11,7 +11,7 @@ use crate::hw::fault::{Fault, Outcome};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::iommu::tve::Tve;
-use crate::iommu::{self, Bridge, Kill, PeNumber, Select, Slot, WindowIndex};
+use crate::iommu::{self, Bridge, Kill, Modes, PeNumber, Select, Slot, WindowIndex};
 use crate::sync::wait_until;
 
 /// The longest that one step of a kill may take: above any PCIe completion timeout that is configured here.
@@ -28,13 +28,11 @@ pub enum PhbOption {
 
 /// What OPAL asks about DMA windows.
 pub trait DmaWindows {
-    /// How the bridge selects TVEs now.
-    fn select_mode(&self) -> Select;
-    /// Opens a window, or replaces what it was. That it fits [`DmaWindows::select_mode`] was checked.
+    /// Opens a window, or replaces what it was. `modes` says where it is right.
     ///
     /// # Errors
     /// When the bridge doesn't answer; nothing has changed then.
-    fn set_window(&mut self, slot: Slot, tve: Tve) -> Outcome;
+    fn set_window(&mut self, slot: Slot, tve: Tve, modes: Modes) -> Outcome;
     /// Closes a window.
     ///
     /// # Errors
@@ -159,12 +157,11 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 }
 
 impl<I: Mmio, R: Ram> DmaWindows for Phb4<I, R> {
-    fn select_mode(&self) -> Select {
-        self.options.select
-    }
-
-    fn set_window(&mut self, slot: Slot, tve: Tve) -> Outcome {
+    fn set_window(&mut self, slot: Slot, tve: Tve, modes: Modes) -> Outcome {
         self.usable()?;
+        if !modes.include(self.options.select) {
+            return Err(Fault::OtherSide);
+        }
         iommu::window::set(self, slot, tve)
     }
 

@@ -284,13 +284,9 @@ pub fn map_pe_dma_window(fw: &Firmware, args: &Args) -> Result<i64> {
         bridge.lock().unset_window(slot)?;
         return Ok(SUCCESS);
     }
-    let translation = bridge.translation;
-    let mut bridge = bridge.lock();
-    let select = bridge.select_mode();
-    let geometry = Geometry::new(translation, args.u64::<6>(), args.u64::<3>(), args.u64::<5>())?;
+    let geometry = Geometry::new(bridge.translation, args.u64::<6>(), args.u64::<3>(), args.u64::<5>())?;
     let table = Table::new(geometry, args.u64::<4>(), &fw.memory)?;
-    table.fits(select, slot.index())?;
-    bridge.set_window(slot, Tve::translated(&table))?;
+    bridge.lock().set_window(slot, Tve::translated(&table), table.modes(slot.index()))?;
     Ok(SUCCESS)
 }
 
@@ -304,11 +300,8 @@ pub fn map_pe_dma_window_real(fw: &Firmware, args: &Args) -> Result<i64> {
         bridge.lock().unset_window(slot)?;
         return Ok(SUCCESS);
     }
-    let translation = bridge.translation;
-    let mut bridge = bridge.lock();
-    let select = bridge.select_mode();
-    let bypass = Bypass::new(select, slot.index(), args.u64::<3>(), args.u64::<4>(), &fw.memory)?;
-    bridge.set_window(slot, Tve::no_translate(translation, &bypass))?;
+    let bypass = Bypass::new(slot.index(), args.u64::<3>(), args.u64::<4>(), &fw.memory)?;
+    bridge.lock().set_window(slot, Tve::no_translate(bridge.translation, &bypass), bypass.modes())?;
     Ok(SUCCESS)
 }
 
