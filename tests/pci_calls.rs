@@ -555,7 +555,7 @@ fn b23_tables_are_as_large_as_the_bridge_has_pes() {
 #[test]
 fn b34_the_output_of_get_option_is_checked() {
     let machine = Machine::new();
-    for bad in [0, 4, FIRMWARE.start, FIRMWARE.end, u64::MAX & !7] {
+    for bad in [0, 4, FIRMWARE.start, FIRMWARE.end, !7] {
         assert_eq!(machine.call(180, [0, 1, bad]), PARAMETER, "{bad:#x}");
     }
 }

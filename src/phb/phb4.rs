@@ -114,7 +114,7 @@ pub struct Parts<I, R> {
 
 impl<I: Mmio, R: Ram> Phb4<I, R> {
     /// Opens the bridge's windows, lets it out of reset, takes memory for its tables and sets it up. The link stays
-    /// down: [`super::SlotReset::start_link`] is next.
+    /// down: [`super::reset::SlotReset::start_link`] is next.
     ///
     /// `reserve` gets the number of interrupt sources and gives where they go.
     ///
