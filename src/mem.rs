@@ -40,9 +40,14 @@ impl MemoryMap {
     pub fn is_os_ram(&self, address: u64, length: u64) -> bool {
         // Every call checks pointers, so this is short: no call, and a sum that wraps is less than what it began with.
         let end = address.wrapping_add(length);
-        self.ram
-            .iter()
-            .any(|range| range.start <= address && address < end && end <= range.end.min(self.firmware.start))
+        let mut index = 0;
+        while let Some(range) = self.ram.get(index) {
+            if range.start <= address && address < end && end <= range.end.min(self.firmware.start) {
+                return true;
+            }
+            index += 1;
+        }
+        false
     }
 
     /// End of the highest RAM.

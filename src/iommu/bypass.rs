@@ -41,10 +41,8 @@ impl Bypass {
             WindowIndex::Zero => below_4_gib(end),
             WindowIndex::One => start >= FOUR_GIB,
         };
-        let modes = Modes {
-            bit59: pci_start >> SELECTOR == index as u64,
-            four_gib: pci_start >> SELECTOR == 0 && four_gib,
-        };
+        let side = pci_start >> SELECTOR;
+        let modes = Modes::new(side == index as u64, side == 0 && four_gib);
         let end = end.min(memory.firmware.start & !(BYPASS_GRAIN - 1));
         if start >= end {
             return Err(Error::Parameter(&"bypass of nothing but firmware's memory"));

@@ -8,8 +8,8 @@ use crate::mem::MemoryMap;
 /// Bus addresses above this many bits select a TVE or mean an MSI, so a window can't reach them.
 const BUS_BITS: u32 = 59;
 
-/// log2 of the bytes that one level of the largest table has: the TVE's field for it has five bits.
-const MAX_LEVEL_SHIFT: u32 = 31 + 11;
+/// Sizes that one level of a table can have, one bit each: 4 KiB, and up to what the TVE's five bits for it encode.
+const LEVEL_SIZES: u64 = (1 << (31 + 11 + 1)) - 4096;
 
 /// How a window divides a bus address: IO page, levels, and bytes of one level's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,17 +30,14 @@ impl Geometry {
         if !matches!(levels, 1..=5) {
             return Err(Error::Parameter(&"TCE levels"));
         }
-        if !level_bytes.is_power_of_two() || level_bytes < 4096 {
-            return Err(Error::Parameter(&"TCE table size"));
-        }
-        let level_shift = level_bytes.trailing_zeros();
-        if level_shift > MAX_LEVEL_SHIFT {
+        if !level_bytes.is_power_of_two() || level_bytes & LEVEL_SIZES == 0 {
             return Err(Error::Parameter(&"TCE table size"));
         }
         if !page_bytes.is_power_of_two() || page_bytes & translation.page_sizes == 0 {
             return Err(Error::Parameter(&"IO page size"));
         }
-        let page_shift = page_bytes.trailing_zeros();
+        // log2 of a power of two.
+        let (page_shift, level_shift) = (63 ^ page_bytes.leading_zeros(), 63 ^ level_bytes.leading_zeros());
         let geometry =
             Self { page_shift: page_shift as u8, levels: levels as u8, level_shift: level_shift as u8 };
         if geometry.width() > BUS_BITS {
@@ -115,7 +112,7 @@ impl Table {
             WindowIndex::Zero => !(beyond && self.geometry.levels == 1),
             WindowIndex::One => beyond,
         };
-        Modes { bit59: true, four_gib }
+        Modes::new(true, four_gib)
     }
 
     /// Its shape.

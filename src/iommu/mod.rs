@@ -31,21 +31,21 @@ impl PeNumber {
 /// How many PEs a bridge has. The last one is reserved: every requester that nobody claimed is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeLimits {
-    count: u16,
+    reserved: u16,
 }
 
 impl PeLimits {
     /// `count` PEs; at least one.
     pub const fn new(count: u16) -> Self {
-        Self { count }
+        Self { reserved: count - 1 }
     }
     /// Number of PEs.
     pub const fn count(self) -> u16 {
-        self.count
+        self.reserved + 1
     }
     /// The reserved PE.
     pub const fn reserved(self) -> PeNumber {
-        PeNumber(self.count - 1)
+        PeNumber(self.reserved)
     }
     /// The PE of that number.
     ///
@@ -53,7 +53,7 @@ impl PeLimits {
     /// `Parameter` when the bridge has none.
     #[inline(always)]
     pub fn pe(self, number: u64) -> Result<PeNumber> {
-        if number < u64::from(self.count) {
+        if number <= u64::from(self.reserved) {
             Ok(PeNumber(number as u16))
         } else {
             Err(Error::Parameter(&"PE"))
@@ -84,11 +84,11 @@ impl Slot {
     /// requester that nobody claimed), or when the window is another PE's.
     #[inline(always)]
     pub fn new(limits: PeLimits, pe: u64, window: u64) -> Result<Self> {
-        let pe = limits.pe(pe)?;
-        if pe == limits.reserved() {
-            return Err(Error::Parameter(&"the reserved PE has no windows"));
+        // The reserved PE is the last one.
+        if pe >= u64::from(limits.reserved) {
+            return Err(Error::Parameter(&"PE that can have windows"));
         }
-        if window >> 1 != u64::from(pe.0) {
+        if window >> 1 != pe {
             return Err(Error::Parameter(&"window of another PE"));
         }
         Ok(Self(window as u16))
@@ -111,27 +111,27 @@ impl Slot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Select {
     /// By bit 59 of the bus address.
-    Bit59,
+    Bit59 = 1,
     /// TVE 1 takes what is at or above 4 GiB.
-    FourGiB,
+    FourGiB = 2,
 }
 
 /// In which ways of choosing the TVE a window is right: all that it reaches lies on its own side. The mode is only known
 /// under the bridge's lock, and everything else about a window is checked before that is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Modes {
-    bit59: bool,
-    four_gib: bool,
-}
+pub struct Modes(u8);
 
 impl Modes {
+    /// Those in which it is right.
+    #[inline(always)]
+    const fn new(bit59: bool, four_gib: bool) -> Self {
+        Self(bit59 as u8 * Select::Bit59 as u8 | four_gib as u8 * Select::FourGiB as u8)
+    }
+
     /// Whether this way is among them.
     #[inline(always)]
     pub const fn include(self, select: Select) -> bool {
-        match select {
-            Select::Bit59 => self.bit59,
-            Select::FourGiB => self.four_gib,
-        }
+        self.0 & select as u8 != 0
     }
 }
 
@@ -173,7 +173,13 @@ pub trait Bridge {
     fn write_tve(&mut self, slot: Slot, tve: Tve);
     /// Puts back what was wanted in a slot after a failure, and, if the bridge still answers, what it holds.
     fn restore_tve(&mut self, slot: Slot, tve: Tve);
-    /// Drops cached translations; when it returns, no access that used them is under way.
+    /// Drops a PE's cached translations, and what is remembered of addresses that had none. Accesses that used the old
+    /// ones may still be under way. `false` when that didn't end at once: then [`Bridge::invalidate`] does it.
+    fn try_forget(&mut self, pe: PeNumber) -> bool;
+    /// Drops a PE's cached translations; when it returns `true`, no access that used them is under way. `false` when
+    /// that didn't end at once: then [`Bridge::invalidate`] does it.
+    fn try_invalidate(&mut self, pe: PeNumber) -> bool;
+    /// Drops cached translations, however long it takes; when it returns, no access that used them is under way.
     ///
     /// # Errors
     /// When the bridge doesn't answer or doesn't finish in time.

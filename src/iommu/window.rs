@@ -18,8 +18,9 @@ pub fn set<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot, tve: Tve) -> Outcome 
     if old.is_open() && old != tve {
         return replace(bridge, slot, old, tve);
     }
-    // Hardware may remember that an address had no translation, so there is a kill here too.
-    put(bridge, slot, old, tve)
+    // Hardware may remember that an address had no translation. Nothing that is under way has used one.
+    bridge.write_tve(slot, tve);
+    if bridge.try_forget(slot.pe()) { Ok(()) } else { settle(bridge, slot, old) }
 }
 
 /// Closes a window. A closed one may be closed again.
@@ -47,6 +48,13 @@ fn replace<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot, old: Tve, new: Tve) -
 #[inline(always)]
 fn put<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot, old: Tve, new: Tve) -> Outcome {
     bridge.write_tve(slot, new);
+    if bridge.try_invalidate(slot.pe()) { Ok(()) } else { settle(bridge, slot, old) }
+}
+
+/// The rest of an act whose invalidation takes longer or fails. Called last, so that the usual way keeps nothing for it.
+#[cold]
+#[inline(never)]
+fn settle<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot, old: Tve) -> Outcome {
     let result = bridge.invalidate(Kill::Pe(slot.pe()));
     if result.is_err() {
         bridge.restore_tve(slot, old);

@@ -19,7 +19,7 @@ pub extern "C" fn opal_dispatch(token: u64, args: &Args, depth: u64) -> i64 {
 /// `nested` means that it interrupts another call on the same thread: only calls that take no lock which the outer
 /// one may hold are then possible.
 pub fn call(firmware: &Firmware, token: u64, args: &Args, nested: bool) -> i64 {
-    let Some((call, handler)) = table::find(token) else {
+    let Some(call) = table::find(token) else {
         return Error::Parameter(&"token").code();
     };
     if nested && !call.nested {
@@ -32,5 +32,5 @@ pub fn call(firmware: &Firmware, token: u64, args: &Args, nested: bool) -> i64 {
     {
         return error.code();
     }
-    handler(firmware, args)
+    (call.handler)(firmware, args)
 }

@@ -15,10 +15,17 @@ pub const SUCCESS: i64 = 0;
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Call {
-    /// What serves it; `None` where there is no call.
-    pub handler: Option<Handler>,
+    /// What serves it. Where there is no call, what refuses it.
+    pub handler: Handler,
     /// Whether it may interrupt another call on the same thread (machine check, system reset).
     pub nested: bool,
+    /// Whether there is such a call.
+    pub served: bool,
+}
+
+/// Refuses a token that no call has.
+fn unknown(_: &Firmware, _: &Args) -> i64 {
+    Error::Parameter(&"token").code()
 }
 
 /// One line of the table. The handler is made part of what dispatch calls, so that its `Result` never takes shape.
@@ -27,7 +34,10 @@ macro_rules! call {
         call!($token, $name, $handler, false)
     };
     ($token:expr, $name:literal, $handler:path, $nested:literal) => {
-        ($token, Call { handler: Some(|fw, args| finish($name, $handler(fw, args))), nested: $nested })
+        (
+            $token,
+            Call { handler: |fw, args| finish($name, $handler(fw, args)), nested: $nested, served: true },
+        )
     };
 }
 
@@ -140,11 +150,11 @@ pub const END: usize = 181;
 pub static TABLE: [Call; END] = build(CALLS);
 
 const fn build(calls: &[(usize, Call)]) -> [Call; END] {
-    let mut table = [Call { handler: None, nested: false }; END];
+    let mut table = [Call { handler: unknown, nested: false, served: false }; END];
     let mut i = 0;
     while i < calls.len() {
         let (token, call) = calls[i];
-        assert!(table[token].handler.is_none(), "two calls with one token");
+        assert!(!table[token].served, "two calls with one token");
         table[token] = call;
         i += 1;
     }
@@ -153,7 +163,6 @@ const fn build(calls: &[(usize, Call)]) -> [Call; END] {
 
 /// The call of that token.
 #[inline(always)]
-pub fn find(token: u64) -> Option<(&'static Call, Handler)> {
-    let call = TABLE.get(usize::try_from(token).ok()?)?;
-    call.handler.map(|handler| (call, handler))
+pub fn find(token: u64) -> Option<&'static Call> {
+    TABLE.get(usize::try_from(token).ok()?).filter(|call| call.served)
 }

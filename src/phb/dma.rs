@@ -75,12 +75,29 @@ impl<I: Mmio, R: Ram> Bridge for Phb4<I, R> {
     }
 
     #[inline(always)]
-    fn invalidate(&mut self, kill: Kill) -> Outcome {
-        // The OS's stores to TCEs come before: every access of a register orders them.
-        if TCE_KILL.read(&self.regs).pending() != 0 {
-            return self.kill_when_possible(kill);
+    fn try_forget(&mut self, pe: PeNumber) -> bool {
+        // A fenced bridge answers all ones, which says that the queue is full or that the kill runs.
+        self.try_kill(pe) && !Q_DMA_R.read(&self.regs).kill_running()
+    }
+
+    #[inline(always)]
+    fn try_invalidate(&mut self, pe: PeNumber) -> bool {
+        if !self.try_kill(pe) {
+            return false;
         }
-        self.kill_now(kill)
+        DMA_SYNC.write(&self.regs, self.sync_start);
+        let done = self.sync_done.bits();
+        !Q_DMA_R.read(&self.regs).kill_running() && DMA_SYNC.read(&self.regs).bits() & done == done
+    }
+
+    #[cold]
+    fn invalidate(&mut self, kill: Kill) -> Outcome {
+        self.wait_longer(TCE_KILL, Fault::KillQueue, |kill| kill.pending() == 0)?;
+        self.start_kill(kill);
+        DMA_SYNC.write(&self.regs, self.sync_start);
+        let done = self.sync_done.bits();
+        self.wait_longer(Q_DMA_R, Fault::Kill, |quiesce| !quiesce.kill_running())?;
+        self.wait_longer(DMA_SYNC, Fault::DmaSync, |sync| sync.bits() & done == done)
     }
 
     fn stop_dma(&mut self, pe: PeNumber) -> Outcome<bool> {
@@ -113,7 +130,7 @@ pub(super) const FROZEN: u64 = 1 << 63;
 impl<I: Mmio, R: Ram> Phb4<I, R> {
     /// The queue takes a kill.
     #[inline(always)]
-    fn kill_now(&self, kill: Kill) -> Outcome {
+    fn start_kill(&self, kill: Kill) {
         let mut value = TceKill::default();
         match kill {
             Kill::All => value.set_all(true),
@@ -123,26 +140,17 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             }
         }
         TCE_KILL.write(&self.regs, value);
-        DMA_SYNC.write(&self.regs, self.sync_start);
-        // A fenced bridge answers all ones, which says that the kill runs.
-        let done = self.sync_done.bits();
-        if !Q_DMA_R.read(&self.regs).kill_running() && DMA_SYNC.read(&self.regs).bits() & done == done {
-            return Ok(());
+    }
+
+    /// Starts a kill of a PE if the queue takes one. The OS's stores to TCEs come before: every access of a register
+    /// orders them.
+    #[inline(always)]
+    fn try_kill(&self, pe: PeNumber) -> bool {
+        let free = TCE_KILL.read(&self.regs).pending() == 0;
+        if free {
+            self.start_kill(Kill::Pe(pe));
         }
-        self.wait_for_kill()
-    }
-
-    #[cold]
-    fn kill_when_possible(&self, kill: Kill) -> Outcome {
-        self.wait_longer(TCE_KILL, Fault::KillQueue, |kill| kill.pending() == 0)?;
-        self.kill_now(kill)
-    }
-
-    #[cold]
-    fn wait_for_kill(&self) -> Outcome {
-        let done = self.sync_done.bits();
-        self.wait_longer(Q_DMA_R, Fault::Kill, |quiesce| !quiesce.kill_running())?;
-        self.wait_longer(DMA_SYNC, Fault::DmaSync, |sync| sync.bits() & done == done)
+        free
     }
 
     #[cold]
@@ -172,7 +180,10 @@ impl<I: Mmio, R: Ram> DmaWindows for Phb4<I, R> {
 
     fn kill(&mut self, kill: Kill) -> Outcome {
         self.usable()?;
-        self.invalidate(kill)
+        match kill {
+            Kill::Pe(pe) if self.try_invalidate(pe) => Ok(()),
+            kill => self.invalidate(kill),
+        }
     }
 
     fn set_option(&mut self, option: PhbOption, on: bool) -> Result {

@@ -168,12 +168,11 @@ impl Shadow {
     }
 
     /// Changes an entry in hardware and shadow. The caller looks for a fence, and puts the old entry back if there is
-    /// one.
+    /// one. For tables that [`Shadow::clear`] resets: nobody notes which entries were changed.
     #[inline(always)]
     pub fn put<I: Mmio>(&mut self, window: &I, index: usize, value: u64) {
         if let Some(word) = self.words.get_mut(index) {
             *word = value;
-            self.touched.mark(index);
             select(window, self.first, index);
             IODA_DATA0.write(window, value);
         }
@@ -182,6 +181,16 @@ impl Shadow {
     /// Writes the whole table to hardware.
     pub fn replay<I: Mmio>(&self, window: &I) {
         fill(window, self.table, self.words());
+    }
+
+    /// Sets every entry that isn't 0 to 0, in hardware and shadow.
+    pub fn clear<I: Mmio>(&mut self, window: &I) {
+        for (index, word) in self.words.iter_mut().enumerate() {
+            if *word != 0 {
+                *word = 0;
+                write(window, self.table, index, 0);
+            }
+        }
     }
 
     /// Puts changed entries back to what `initial` says, in hardware and shadow.

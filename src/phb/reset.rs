@@ -124,7 +124,7 @@ impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
         ioda::alive(&self.regs)?;
         let mbt_entries = self.mbt.len() / 2;
         self.mist.reset(&self.regs, |_| 0);
-        self.tvt.reset(&self.regs, |_| 0);
+        self.tvt.clear(&self.regs);
         self.mbt.reset(&self.regs, |index| windows::default_mbt_word(index, mbt_entries));
         self.mdt.reset(&self.regs, windows::default_mdt_word);
         self.tables.reset(&self.ram);

@@ -6,7 +6,8 @@
 #      touched (CR2-CR4 and r14-r31 by the Rust function that serves the call, as its ABI says). Clobbered: r0, r2-r12, CTR, XER, CR0, CR1, CR5-CR7.
 #
 # Runs on the thread's own stack, found from its PIR. A machine check inside a call may call again: the second
-# level has a second stack, a third one is refused with OPAL_INTERNAL_ERROR.
+# level has a second stack, a third one is refused with OPAL_INTERNAL_ERROR. The outermost frame is always at the same
+# place of memory that began as zero and nobody writes its first doubleword: that ends the back chain.
 
     .set  FRAME, 192
     .set  ARGS, 64                  # eight doublewords
@@ -30,11 +31,10 @@ opal_entry:
     sldi  %r11, %r11, 3
     ldx   %r11, %r12, %r11          # r11 = &CpuArea
     lwz   %r12, {cpu_depth}(%r11)
-    addi  %r12, %r12, 1
-    cmplwi %r12, 2
-    bgt-  refused
+    cmpwi %cr5, %r12, 0
+    bne-  %cr5, nested
+    li    %r12, 1
     stw   %r12, {cpu_depth}(%r11)
-    beq-  nested
     ld    %r12, {cpu_stack}(%r11)
 2:  std   %r1, (SAVED_R1 - FRAME)(%r12)
     addi  %r1, %r12, -FRAME
@@ -49,9 +49,6 @@ opal_entry:
     std   %r8, (ARGS + 40)(%r1)
     std   %r9, (ARGS + 48)(%r1)
     std   %r10, (ARGS + 56)(%r1)
-    li    %r12, 0
-    std   %r12, 0(%r1)              # end of the back chain
-    lwz   %r5, {cpu_depth}(%r11)
     addis %r3, %r2, {serving}@toc@ha
     ld    %r3, {serving}@toc@l(%r3)
     addi  %r4, %r1, ARGS
@@ -63,18 +60,14 @@ opal_entry:
     sldi  %r7, %r0, 4
     ldx   %r12, %r6, %r7
     ld    %r8, {quiesce}(%r3)
-    addi  %r5, %r5, -1
-    or    %r8, %r8, %r5
     cmpdi %r8, 0
     bne-  slow
-    cmpdi %r12, 0
-    beq-  slow
+    bne-  %cr5, slow
     mtctr %r12
     bctrl
-3:  ld    %r11, SAVED_AREA(%r1)
-    lwz   %r12, {cpu_depth}(%r11)
-    addi  %r12, %r12, -1
-    stw   %r12, {cpu_depth}(%r11)
+    ld    %r11, SAVED_AREA(%r1)
+    li    %r12, 0
+3:  stw   %r12, {cpu_depth}(%r11)
     ld    %r12, SAVED_LR(%r1)
     mtlr  %r12
     ld    %r1, SAVED_R1(%r1)
@@ -84,8 +77,15 @@ slow:
     lwz   %r5, {cpu_depth}(%r11)
     bl    {dispatch}
     nop
+    ld    %r11, SAVED_AREA(%r1)
+    lwz   %r12, {cpu_depth}(%r11)
+    addi  %r12, %r12, -1
     b     3b
 nested:
+    cmpwi %r12, 1
+    bne-  refused
+    li    %r12, 2
+    stw   %r12, {cpu_depth}(%r11)
     ld    %r12, {cpu_stack2}(%r11)
     b     2b
 refused:
