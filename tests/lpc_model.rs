@@ -504,7 +504,10 @@ fn psi_windows_and_registers_follow_their_bases() {
     psi.scom_write(0x501_290A, 0x0006_0302_0300_0001);
     psi.machine_reset();
     assert_eq!(registers.read64(0x60), 0);
-    // Pages of 64 KiB, as on P10.
+    // Pages of 64 KiB exist on POWER10 only.
+    assert!(failure(|| registers.write64(0x60, 1 << 62 | 0x0006_0302_0200_0001)).contains("64 KiB"));
+    let psi = Psi::power10();
+    let registers = psi.window(psi::P10_MMIO_BASE);
     registers.write64(0x60, 1 << 62 | 0x0006_0302_0200_0001);
     assert_eq!(psi.window(0x0006_0302_020D_0000).read64(0xD00), 0);
     assert_eq!(psi.pq(13), 1);

@@ -10,13 +10,15 @@ const WORD: u32 = u64::BITS;
 pub struct Bitmap {
     words: Vec<u64>,
     limit: u32,
+    /// Words from here on are empty: what was never used costs nothing.
+    top: usize,
 }
 
 impl Bitmap {
     /// The empty set of numbers below `limit`, a multiple of 64.
     pub fn new(limit: u32) -> Self {
         debug_assert!(limit.is_multiple_of(WORD));
-        Self { words: vec![0; (limit / WORD) as usize], limit }
+        Self { words: vec![0; (limit / WORD) as usize], limit, top: 0 }
     }
 
     /// Whether `number` is in the set.
@@ -26,8 +28,10 @@ impl Bitmap {
 
     /// Puts `number` in.
     pub fn insert(&mut self, number: u32) {
-        if let Some(word) = self.words.get_mut((number / WORD) as usize) {
+        let at = (number / WORD) as usize;
+        if let Some(word) = self.words.get_mut(at) {
             *word |= 1 << (number % WORD);
+            self.top = self.top.max(at + 1);
         }
     }
 
@@ -41,6 +45,9 @@ impl Bitmap {
     /// Puts `count` numbers from `first` on in (`on`) or takes them out; whole words at a time where it can.
     pub fn set_run(&mut self, first: u32, count: u32, on: bool) {
         let (mut at, end) = (first, first.saturating_add(count).min(self.limit));
+        if on && at < end {
+            self.top = self.top.max(end.div_ceil(WORD) as usize);
+        }
         while at < end {
             let step = (WORD - at % WORD).min(end - at);
             let mask = (u64::MAX >> (WORD - step)) << (at % WORD);
@@ -53,23 +60,26 @@ impl Bitmap {
 
     /// Empties the set.
     pub fn clear(&mut self) {
-        self.words.fill(0);
+        if let Some(used) = self.words.get_mut(..self.top) {
+            used.fill(0);
+        }
+        self.top = 0;
     }
 
     /// The lowest member that is not below `from`.
     pub fn next(&self, from: u32) -> Option<u32> {
-        self.search(from, |word| word)
+        self.search(from, self.top, |word| word)
     }
 
     /// The lowest number not below `from` that is not a member.
     pub fn next_absent(&self, from: u32) -> Option<u32> {
-        self.search(from, |word| !word)
+        self.search(from, self.words.len(), |word| !word)
     }
 
-    fn search(&self, from: u32, see: impl Fn(u64) -> u64) -> Option<u32> {
+    fn search(&self, from: u32, top: usize, see: impl Fn(u64) -> u64) -> Option<u32> {
         let start = (from / WORD) as usize;
         let below = (1u64 << (from % WORD)) - 1;
-        for (number, &word) in self.words.iter().enumerate().skip(start) {
+        for (number, &word) in self.words.iter().enumerate().take(top).skip(start) {
             let seen = if number == start { see(word) & !below } else { see(word) };
             if seen != 0 {
                 return Some(number as u32 * WORD + seen.trailing_zeros());
@@ -129,5 +139,10 @@ mod tests {
         assert!(!map.contains(128));
         map.insert(128);
         assert!(!map.contains(128));
+        map.clear();
+        assert_eq!((map.next(0), map.next_absent(0)), (None, Some(0)));
+        map.insert(127);
+        map.remove(127);
+        assert_eq!(map.next(0), None);
     }
 }

@@ -210,17 +210,27 @@ impl Console {
     pub fn poll(&self, events: &Events) {
         let Some(uart) = self.uart else { return };
         // The common case, without the lock: whoever last held it left the event bit right.
-        if self.waiting.load(Ordering::Relaxed) > 0 || uart.status().1 {
-            self.move_both(uart, events);
+        if (self.waiting.load(Ordering::Relaxed) > 0 || uart.status().1)
+            && let Some(mut state) = self.state.try_lock()
+        {
+            self.move_both(&mut state, uart, events);
         }
     }
 
-    fn move_both(&self, uart: &Uart, events: &Events) {
-        let Some(mut state) = self.state.try_lock() else { return };
+    /// The UART interrupts: its level must drop, or the interrupt comes back at once. So this waits for the lock.
+    pub fn interrupt(&self, events: &Events) {
+        if let Some(uart) = self.uart
+            && let Some(mut state) = patient(&self.state, PATIENCE)
+        {
+            self.move_both(&mut state, uart, events);
+        }
+    }
+
+    fn move_both(&self, state: &mut State, uart: &Uart, events: &Events) {
         state.receive(uart);
         state.drain(uart);
         events.set_level(CONSOLE_INPUT, !state.input.is_empty());
-        self.settle(&mut state, uart);
+        self.settle(state, uart);
     }
 
     #[inline(always)]

@@ -95,7 +95,7 @@ impl Services {
     pub fn handle_interrupt(&self, isn: Isn) -> Result {
         match self.events.source(isn).ok_or(Error::Parameter("ISN"))? {
             Source::Uart => {
-                self.console.poll(&self.events);
+                self.console.interrupt(&self.events);
                 self.acknowledge(SerIrq::UART);
             }
             Source::Bt => {
@@ -103,7 +103,7 @@ impl Services {
                 self.acknowledge(SerIrq::BT);
             }
             Source::IsaDevices => {
-                self.console.poll(&self.events);
+                self.console.interrupt(&self.events);
                 self.power.interrupt(&self.messages, &self.events);
             }
             Source::LpcErrors => {

@@ -8,5 +8,8 @@ pub mod firmware;
 pub mod lpc;
 pub mod pci_device;
 pub mod pec;
+pub mod phb3;
 pub mod phb4;
+pub mod psi8;
 pub mod ram;
+pub mod xics;

@@ -1,10 +1,13 @@
-//! XSCOM space of a chip, and the PCI controllers (PECs) in it: which PHB has which registers where (§1.4, §3.5).
+//! XSCOM space of a chip, and the PCI controllers (PECs, on POWER8 PBCQs) in it: which PHB has which registers
+//! where (§1.4, §3.5).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opalite::hw::mmio::Mmio;
 
+use super::lpc::Eccb;
+use super::phb3::{ModelPhb3, Part, PbcqArea};
 use super::phb4::{Generation, ModelPhb4, Size, StackArea};
 use super::ram::ModelRam;
 
@@ -18,21 +21,29 @@ pub trait ModelScomUnit: Send {
 
 #[derive(Default)]
 struct Space {
+    power8: bool,
     units: Vec<Box<dyn ModelScomUnit>>,
     constants: BTreeMap<u64, u64>,
     ignored: BTreeSet<u64>,
     writes: Vec<(u64, u64)>,
 }
 
-/// A chip's XSCOM space as POWER9 and POWER10 map it: byte offset = PCB address * 8, 8-byte accesses. An address
-/// that no unit knows fails the test. Clones are handles to the same space.
+/// A chip's XSCOM space, 8-byte accesses. An address that no unit knows fails the test. Clones are handles to the
+/// same space.
 #[derive(Clone, Default)]
 pub struct ModelXscom(Arc<Mutex<Space>>);
 
 impl ModelXscom {
-    /// An empty space.
+    /// An empty space as POWER9 and POWER10 map it: byte offset = PCB address * 8.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty space as POWER8 maps it: the PCB address's low four bits times 8, the others times 16.
+    pub fn power8() -> Self {
+        let space = Self::default();
+        space.space().power8 = true;
+        space
     }
 
     /// Adds a unit; the first one that knows an address answers.
@@ -76,8 +87,8 @@ impl Mmio for ModelXscom {
         panic!("XSCOM: 4-byte load at {offset:#x}")
     }
     fn read64(&self, offset: u64) -> u64 {
-        let pcba = pcba(offset);
         let mut space = self.space();
+        let pcba = space.pcba(offset);
         if let Some(value) = space.constants.get(&pcba) {
             return *value;
         }
@@ -97,8 +108,8 @@ impl Mmio for ModelXscom {
         panic!("XSCOM: 4-byte store at {offset:#x}")
     }
     fn write64(&self, offset: u64, value: u64) {
-        let pcba = pcba(offset);
         let mut space = self.space();
+        let pcba = space.pcba(offset);
         space.writes.push((pcba, value));
         if space.constants.contains_key(&pcba) || space.ignored.contains(&pcba) {
             return;
@@ -108,9 +119,36 @@ impl Mmio for ModelXscom {
     }
 }
 
-fn pcba(offset: u64) -> u64 {
-    assert!(offset.is_multiple_of(8), "XSCOM: misaligned access at {offset:#x}");
-    offset >> 3
+impl Space {
+    fn pcba(&self, offset: u64) -> u64 {
+        assert!(offset.is_multiple_of(8), "XSCOM: misaligned access at {offset:#x}");
+        if !self.power8 {
+            return offset >> 3;
+        }
+        assert!(offset & 0x80 == 0, "XSCOM: POWER8 has no register at offset {offset:#x}");
+        offset >> 4 & !0xf | offset >> 3 & 0xf
+    }
+}
+
+/// POWER8's way to LPC: four registers (platform reference 3.1).
+const ECCB_BASE: u64 = 0xb_0020;
+
+/// POWER8's way to LPC is a unit like any other.
+impl ModelScomUnit for Eccb {
+    fn scom_read(&mut self, pcba: u64) -> Option<u64> {
+        is_eccb(pcba).then(|| Eccb::scom_read(self, pcba))
+    }
+
+    fn scom_write(&mut self, pcba: u64, value: u64) -> bool {
+        if is_eccb(pcba) {
+            Eccb::scom_write(self, pcba, value);
+        }
+        is_eccb(pcba)
+    }
+}
+
+fn is_eccb(pcba: u64) -> bool {
+    (ECCB_BASE..ECCB_BASE + 4).contains(&pcba)
 }
 
 /// Where one chip's PECs are and what they drive.
@@ -152,6 +190,56 @@ pub fn power9_phbs(ram: &ModelRam, xscom: &ModelXscom) -> Vec<ModelPhb4> {
 /// The same for a POWER10 chip.
 pub fn power10_phbs(ram: &ModelRam, xscom: &ModelXscom) -> Vec<ModelPhb4> {
     build(&POWER10, ram, xscom)
+}
+
+/// Puts the three PBCQs of a Venice (POWER8) chip 0 into its XSCOM space. Gives PHB 0 to 2, as the earlier stage
+/// leaves them.
+pub fn power8_phbs(ram: &ModelRam, xscom: &ModelXscom) -> Vec<ModelPhb3> {
+    build_power8(Part::Venice, 3, ram, xscom)
+}
+
+/// The same for the four of a Naples chip.
+pub fn naples_phbs(ram: &ModelRam, xscom: &ModelXscom) -> Vec<ModelPhb3> {
+    build_power8(Part::Naples, 4, ram, xscom)
+}
+
+fn build_power8(part: Part, count: u64, ram: &ModelRam, xscom: &ModelXscom) -> Vec<ModelPhb3> {
+    assert!(xscom.space().power8, "XSCOM: a POWER8 chip wants ModelXscom::power8()");
+    let phbs: Vec<_> = (0..count).map(|index| ModelPhb3::new(ram, part, index)).collect();
+    for (index, phb) in (0..).zip(&phbs) {
+        xscom.attach(Pbcq { index, phb: phb.clone() });
+    }
+    phbs
+}
+
+/// A PHB3's three groups of XSCOM registers.
+struct Pbcq {
+    index: u64,
+    phb: ModelPhb3,
+}
+
+impl Pbcq {
+    fn register(&self, pcba: u64) -> Option<(PbcqArea, u64)> {
+        let areas = [
+            (PbcqArea::Nest, 0x201_2000 + 0x400 * self.index, 0x46),
+            (PbcqArea::Pci, 0x901_2000 + 0x400 * self.index, 0x15),
+            (PbcqArea::Spci, 0x901_3c00 + 0x40 * self.index, 5),
+        ];
+        let inside = |base, length| (base..base + length).contains(&pcba);
+        let (area, base, _) = areas.into_iter().find(|(_, base, length)| inside(*base, *length))?;
+        Some((area, pcba - base))
+    }
+}
+
+impl ModelScomUnit for Pbcq {
+    fn scom_read(&mut self, pcba: u64) -> Option<u64> {
+        let (area, register) = self.register(pcba)?;
+        self.phb.scom_read(area, register)
+    }
+
+    fn scom_write(&mut self, pcba: u64, value: u64) -> bool {
+        self.register(pcba).is_some_and(|(area, register)| self.phb.scom_write(area, register, value))
+    }
 }
 
 /// The size of PHB `index` on its chip.

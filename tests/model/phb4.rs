@@ -4,15 +4,16 @@
 //! behaviour as unverified the model takes the one that forgives a driver least, and says so with "(?)".
 //! Not modelled: CAPI, trace and performance counters, the P and Q bits of interrupts, what answers an MMIO.
 
-mod bits;
-mod config;
-mod dma;
-mod fault;
-mod ioda;
-mod kill;
+pub(super) mod bits;
+pub(super) mod config;
+pub(super) mod dma;
+pub(super) mod fault;
+pub(super) mod ioda;
+pub(super) mod kill;
 mod outbound;
-mod registers;
+pub(super) mod registers;
 mod stack;
+pub(super) mod translate;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -83,7 +84,7 @@ struct State {
     root_port: PciDevice,
     /// RTT entries that the bridge remembers.
     rtc: HashMap<u16, u16>,
-    tce_cache: dma::TceCache,
+    tce_cache: translate::TceCache,
     /// PEs whose in-memory PEST entry holds a record that nobody has cleared.
     recorded: Vec<bool>,
     fenced: bool,
@@ -110,7 +111,7 @@ impl ModelPhb4 {
                 Generation::Phb5 => 0x0652,
             }),
             rtc: HashMap::new(),
-            tce_cache: dma::TceCache::default(),
+            tce_cache: translate::TceCache::default(),
             recorded: vec![false; size.pes()],
             fenced: false,
             writes: Vec::new(),

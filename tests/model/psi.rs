@@ -1,8 +1,8 @@
-//! Register model of the P9 PSI host bridge: its registers, and fourteen level-sensitive sources with an ESB
+//! Register model of the PSI host bridge of P9 and POWER10: its registers, and fourteen level-sensitive sources with an ESB
 //! page each.
 //!
 //! Written from the project's platform reference (3.5, 6.1, 6.5) alone. Stricter than QEMU: unknown registers,
-//! an unaligned IVT_OFFSET or a base moved while valid fail the test. P10's 64 KiB ESB pages work too.
+//! an unaligned IVT_OFFSET, a base moved while valid or 64 KiB ESB pages on P9 fail the test.
 
 #![allow(dead_code)]
 
@@ -13,10 +13,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub const P9_SCOM_BASE: u64 = 0x501_2900;
 /// Where P9's registers answer after reset, on chip 0.
 pub const P9_MMIO_BASE: u64 = 0x0006_0302_0300_0000;
+/// XSCOM address of POWER10's first register.
+pub const P10_SCOM_BASE: u64 = 0x301_1D00;
+/// Where POWER10's registers answer after reset, on chip 0; chips are `1 << 44` apart.
+pub const P10_MMIO_BASE: u64 = 0x0006_0302_0300_0000;
 /// Number of interrupt sources.
 pub const SOURCES: usize = 14;
 
 const VALID: u64 = 1;
+/// b1 of ESB_CI_BASE, POWER10 only.
+const ESB_64K: u64 = 1 << 62;
 const BAR_SIZE: u64 = 0x10_0000;
 const CR: u64 = 0x20;
 const SEMR: u64 = 0x28;
@@ -82,7 +88,12 @@ impl Psi {
         Self::at(P9_SCOM_BASE, P9_MMIO_BASE)
     }
 
-    /// A bridge with other addresses.
+    /// POWER10's bridge on chip 0 after reset: 64 KiB ESB pages when ESB_CI_BASE asks for them.
+    pub fn power10() -> Self {
+        Self::at(P10_SCOM_BASE, P10_MMIO_BASE)
+    }
+
+    /// A bridge with other addresses; which generation it is, its XSCOM address says.
     pub fn at(scom_base: u64, mmio_base: u64) -> Self {
         let state = State {
             scom_base,
@@ -239,7 +250,7 @@ enum Target {
 impl State {
     /// log2 of an ESB page.
     fn esb_shift(&self) -> u32 {
-        if self.esb_base >> 62 & 1 != 0 { 16 } else { 12 }
+        if self.esb_base & ESB_64K != 0 { 16 } else { 12 }
     }
 
     fn decode(&self, address: u64) -> Target {
@@ -248,7 +259,7 @@ impl State {
         if let Some(offset) = in_bar.filter(|_| self.bar & VALID != 0) {
             return Target::Register(offset);
         }
-        let base = self.esb_base & !(VALID | 1 << 62);
+        let base = self.esb_base & !(VALID | ESB_64K);
         if self.esb_base & VALID != 0 && address >= base {
             let (offset, shift) = (address - base, self.esb_shift());
             if offset >> shift < SOURCES as u64 {
@@ -281,8 +292,12 @@ impl State {
                     self.esb_base & value & VALID == 0 || self.esb_base == value,
                     "PSI: ESB_CI_BASE moved to {value:#x} while valid: only 0 to 1 of the valid bit maps it"
                 );
+                assert!(
+                    value & ESB_64K == 0 || self.scom_base == P10_SCOM_BASE,
+                    "PSI: ESB_CI_BASE {value:#x} asks P9 for 64 KiB pages"
+                );
                 self.esb_base = value;
-                let base = value & !(VALID | 1 << 62);
+                let base = value & !(VALID | ESB_64K);
                 let page = 1_u64 << self.esb_shift();
                 assert!(
                     base.is_multiple_of(page) && base >> 56 == 0,

@@ -24,16 +24,28 @@
 mod acts;
 #[path = "xive/bars.rs"]
 mod bars;
+#[path = "xive/bits.rs"]
+mod bits;
 #[path = "xive/esb.rs"]
 mod esb;
 #[path = "xive/ic.rs"]
 mod ic;
+#[path = "xive/lines.rs"]
+mod lines;
+#[path = "xive/pq.rs"]
+mod pq;
+#[path = "xive/queue.rs"]
+mod queue;
+#[path = "xive/rings.rs"]
+mod rings;
 #[path = "xive/router.rs"]
 mod router;
 #[path = "xive/tables.rs"]
 mod tables;
 #[path = "xive/tima.rs"]
 mod tima;
+#[path = "xive/vst.rs"]
+mod vst;
 #[path = "xive/window.rs"]
 mod window;
 
@@ -41,6 +53,7 @@ use opalite::hw::ram::Ram;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bits::{ibm, ibm32, set_ibm32};
 pub use router::Lost;
 pub use window::{Scom, Window};
 
@@ -90,8 +103,8 @@ struct State<R> {
     current: u32,
     ic: bars::Ic,
     tables: tables::Tables,
-    esb: esb::Esbs,
-    threads: BTreeMap<u32, tima::Thread>,
+    esb: pq::Esbs,
+    threads: BTreeMap<u32, rings::Thread>,
     writes: Vec<Access>,
     loads: Vec<Access>,
     accesses: u64,
@@ -108,8 +121,8 @@ impl<R: Ram + Clone + 'static> Xive<R> {
             current: pirs[0],
             ic: bars::Ic::default(),
             tables: tables::Tables::default(),
-            esb: esb::Esbs::default(),
-            threads: pirs.iter().map(|&pir| (pir, tima::Thread::default())).collect(),
+            esb: pq::Esbs::default(),
+            threads: pirs.iter().map(|&pir| (pir, rings::Thread::default())).collect(),
             writes: Vec::new(),
             loads: Vec::new(),
             accesses: 0,
@@ -195,7 +208,7 @@ impl<R: Ram + Clone + 'static> Xive<R> {
 
     /// Whether the END, NVT and EAS caches exist (they do at first).
     pub fn set_caches(&self, on: bool) {
-        self.state().tables.set_cached(on);
+        self.state().tables.lines.set_cached(on);
     }
 
     /// Whether a delivery needs the END and NVT VSDs in the PC too, as hardware does and QEMU does not.
@@ -246,12 +259,12 @@ impl<R: Ram + Clone + 'static> Xive<R> {
 
     /// Whether the thread sees a hypervisor virtualization interrupt.
     pub fn hv_interrupt(&self, pir: u32) -> bool {
-        self.state().thread(pir).nsr(tima::PHYS) != 0
+        self.state().thread(pir).nsr(rings::PHYS) != 0
     }
 
     /// Whether the thread sees an external interrupt from its OS ring.
     pub fn os_interrupt(&self, pir: u32) -> bool {
-        self.state().thread(pir).nsr(tima::OS) != 0
+        self.state().thread(pir).nsr(rings::OS) != 0
     }
 
     /// The bytes of a thread's rings: user 0x00, OS 0x10, pool 0x20, physical 0x30.
@@ -283,11 +296,11 @@ impl<R: Ram + Clone + 'static> Xive<R> {
     /// all other registers stay (reference 6.5).
     pub fn machine_reset(&self) {
         let mut state = self.state();
-        state.esb = esb::Esbs::default();
+        state.esb = pq::Esbs::default();
         state.tables.machine_reset();
         state.ic.machine_reset();
         for thread in state.threads.values_mut() {
-            *thread = tima::Thread::default();
+            *thread = rings::Thread::default();
         }
     }
 }
@@ -322,7 +335,7 @@ impl<R: Ram + Clone + 'static> State<R> {
         lisn & 0x0FFF_FFFF
     }
 
-    fn thread(&self, pir: u32) -> &tima::Thread {
+    fn thread(&self, pir: u32) -> &rings::Thread {
         self.threads.get(&pir).unwrap_or_else(|| panic!("XIVE: no thread with PIR {pir:#x}"))
     }
 
@@ -385,22 +398,4 @@ impl<R: Ram + Clone + 'static> State<R> {
             Place::Tima { pir } | Place::IndirectTima { pir } => self.tima_store(pir, offset, size, value),
         }
     }
-}
-
-/// Field `first..=last` of a 64-bit register, IBM bit numbers.
-fn ibm(value: u64, first: u32, last: u32) -> u64 {
-    let width = last - first + 1;
-    (value >> (63 - last)) & (u64::MAX >> (64 - width))
-}
-
-/// Field of a 32-bit word, IBM bit numbers.
-fn ibm32(value: u32, first: u32, last: u32) -> u32 {
-    ibm(u64::from(value), first + 32, last + 32) as u32
-}
-
-/// Replaces a field of a 32-bit word.
-fn set_ibm32(word: &mut u32, first: u32, last: u32, value: u32) {
-    let mask = (u64::MAX >> (64 - (last - first + 1))) as u32;
-    let shift = 31 - last;
-    *word = (*word & !(mask << shift)) | ((value & mask) << shift);
 }

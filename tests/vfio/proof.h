@@ -11,6 +11,7 @@
 
 // report.c: cases and sessions. A session is a process: whatever its cases leave behind ends with it.
 void session(const char *name, void (*body)(void));
+void session_to_be_killed(const char *name, void (*body)(void)); // with all that it has open
 bool run_case(void (*body)(const void *), const void *argument, const char *name, ...)
 	__attribute__((format(printf, 3, 4)));
 void after_each_case(void (*cleanup)(void));
@@ -119,8 +120,6 @@ void before_vfio(void);
 void one_device(void);
 void two_containers(void);
 void one_container_for_two(void);
-void default_window(void);
-void killed_process(void);
 void after_vfio(void);
 
 // Cases of the session one_device, on a container whose windows are all removed.

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -109,7 +110,7 @@ static void died(const void *status)
 	fail("the session ended before its last case, status %d", WEXITSTATUS(how));
 }
 
-void session(const char *name, void (*body)(void))
+static void run_session(const char *name, void (*body)(void), bool killed)
 {
 	int status = 0;
 	pid_t child;
@@ -119,12 +120,24 @@ void session(const char *name, void (*body)(void))
 	if (child == 0) {
 		alarm(SESSION_SECONDS);
 		body();
+		if (killed)
+			kill(getpid(), SIGKILL);
 		_exit(0);
 	}
 	if (child < 0 || waitpid(child, &status, 0) < 0)
 		status = 1 << 8;
-	if (status)
+	if (killed ? !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL : status != 0)
 		run_case(died, &status, "session-%s", name);
+}
+
+void session(const char *name, void (*body)(void))
+{
+	run_session(name, body, false);
+}
+
+void session_to_be_killed(const char *name, void (*body)(void))
+{
+	run_session(name, body, true);
 }
 
 static void sum(const char *verdict, const char *format, ...)

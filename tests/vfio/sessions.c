@@ -1,11 +1,7 @@
 // The ways in which devices and containers go together.
 #include "proof.h"
 
-#include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "disk.h"
 
@@ -47,42 +43,13 @@ static void open_first(void)
 	edu_check(&edu);
 }
 
-static void check_open(const void *unused)
-{
-	struct window_info info;
-
-	(void)unused;
-	open_first();
-	info = container_info(container);
-	CHECK(info.flags & 1, "GET_INFO doesn't say DDW");
-	CHECK(info.page_sizes >> 12 & 1, "pgsizes without 4K: %#llx", (unsigned long long)info.page_sizes);
-	CHECK(info.windows == 2 && info.levels == 5, "%u windows, %u levels", info.windows, info.levels);
-	CHECK(!window_remove(container, 0), "REMOVE of the default window failed");
-	pass("pgsizes %#llx, %u windows, %u levels, default window %#x at %#x; the default window is removed",
-	     (unsigned long long)info.page_sizes, info.windows, info.levels, info.size, info.start);
-}
-
-void one_device(void)
-{
-	if (!run_case(check_open, NULL, "container"))
-		return;
-	after_each_case(remove_windows);
-	window_shapes();
-	mapping_cases();
-	error_cases();
-	isolation_cases();
-	round_cases();
-}
-
 // The window that a container has without asking for one: 4K pages from 0.
-static void check_default_window(const void *unused)
+static void try_default_window(void)
 {
 	uint64_t page = 1ULL << page_shift(), bus = 64 * page;
 	struct pool pool;
 	int error;
 
-	(void)unused;
-	open_first();
 	CHECK(pool_for(&pool, page_shift()), "no memory");
 	register_pool(&pool);
 	error = map(container, bus, pool_slot(&pool, 1), page, READ | WRITE);
@@ -96,15 +63,74 @@ static void check_default_window(const void *unused)
 	pool_fill(&pool);
 	edu_store(&edu, bus, PART);
 	CHECK(pool_intact(&pool, 0, 0), "a transfer after REMOVE arrived");
-	pass("the default window works without CREATE, and is closed by REMOVE");
 }
 
-void default_window(void)
+static void check_open(const void *unused)
 {
-	run_case(check_default_window, NULL, "default-window");
-	// One session with the resets that VFIO does when a device is opened and closed is enough.
+	struct window_info info;
+
+	(void)unused;
+	open_first();
+	info = container_info(container);
+	CHECK(info.flags & 1, "GET_INFO doesn't say DDW");
+	CHECK(info.page_sizes >> 12 & 1, "pgsizes without 4K: %#llx", (unsigned long long)info.page_sizes);
+	CHECK(info.windows == 2 && info.levels == 5, "%u windows, %u levels", info.windows, info.levels);
+	try_default_window();
+	pass("pgsizes %#llx, %u windows, %u levels; default window %#x at %#x works without CREATE until REMOVE",
+	     (unsigned long long)info.page_sizes, info.windows, info.levels, info.size, info.start);
+}
+
+// Where the killed process leaves a mapping.
+#define LEFT (16ULL << page_shift())
+
+static void leave_everything(const void *unused)
+{
+	struct pool pool;
+	uint64_t start, page = 1ULL << page_shift();
+
+	(void)unused;
+	CHECK(pool_for(&pool, page_shift()), "no memory");
+	register_pool(&pool);
+	CHECK(!window_create(container, page_shift(), page << page_shift() >> 3, 1, &start) && !start, "CREATE failed");
+	CHECK(!window_create(container, page_shift(), page << page_shift() >> 3, 1, &start), "CREATE failed");
+	CHECK(!map(container, LEFT, pool_slot(&pool, 0), page, READ | WRITE), "MAP failed");
+	CHECK(!map(container, BYPASS | LEFT, pool_slot(&pool, 0), page, READ | WRITE), "MAP in window 1 failed");
+	pass("two windows with mappings; now the process is killed");
+}
+
+// The process before this one was killed with its windows open.
+static void check_killed(const void *unused)
+{
+	struct pool pool;
+
+	(void)unused;
+	open_first();
+	CHECK(pool_for(&pool, page_shift()), "no memory");
+	register_pool(&pool);
+	CHECK(!window_remove(container, 0), "REMOVE of the default window failed");
+	pool_fill(&pool);
+	edu_store(&edu, LEFT, PART);
+	edu_store(&edu, BYPASS | LEFT, PART);
+	CHECK(pool_intact(&pool, 0, 0), "a transfer arrived before anything was mapped");
+	CHECK(window_remove(container, 0) && window_remove(container, BYPASS), "a window is still there");
+	pass("the windows of a killed process went with it; the next process begins with none");
+}
+
+void one_device(void)
+{
+	if (!run_case(check_open, NULL, "container"))
+		return;
+	// One opening with the reset that belongs to it is enough.
 	without_reset(&edu_pci[0]);
 	without_reset(&edu_pci[1]);
+	after_each_case(remove_windows);
+	isolation_cases();
+	window_shapes();
+	mapping_cases();
+	error_cases();
+	round_cases();
+	after_each_case(NULL);
+	run_case(leave_everything, NULL, "left-open");
 }
 
 // A window with one page mapped at `bus` for the container of this process.
@@ -119,13 +145,12 @@ static void window_with(int of, const void *memory, uint64_t bus)
 
 static void check_two_containers(const void *unused)
 {
-	uint64_t page = 1ULL << page_shift(), shared = 8 * page, only_second = 9 * page;
+	uint64_t page = 1ULL << page_shift(), shared = 8 * page, only_second = 9 * page, start;
 	struct edu other;
 	struct pool pool;
 	int both;
 
 	(void)unused;
-	open_first();
 	both = container_open();
 	device_open(&second, both, &edu_pci[1], true);
 	other.registers = second.bar;
@@ -133,7 +158,8 @@ static void check_two_containers(const void *unused)
 	CHECK(pool_for(&pool, page_shift()), "no memory");
 	register_pool(&pool);
 	CHECK(!memory_register(both, pool.memory, pool.bytes), "REGISTER_MEMORY for the second container failed");
-	window_with(container, pool_slot(&pool, 0), shared);
+	CHECK(!window_create(container, page_shift(), 256 * page, 1, &start) && start == 0, "CREATE failed");
+	CHECK(!map(container, shared, pool_slot(&pool, 0), page, READ | WRITE), "MAP failed");
 	window_with(both, pool_slot(&pool, 1), shared);
 	CHECK(!map(both, only_second, pool_slot(&pool, 2), page, READ | WRITE), "MAP failed");
 	// One bus address, two devices: each comes to its own page.
@@ -164,7 +190,8 @@ static void check_two_containers(const void *unused)
 
 void two_containers(void)
 {
-	run_case(check_two_containers, NULL, "two-containers");
+	if (run_case(check_killed, NULL, "killed-process"))
+		run_case(check_two_containers, NULL, "two-containers");
 }
 
 static struct nvme nvme;
@@ -293,45 +320,3 @@ void one_container_for_two(void)
 	nvme_stop(&nvme);
 }
 
-// A process that dies with everything open and mapped.
-static void check_killed(const void *unused)
-{
-	uint64_t bus = 16ULL << page_shift();
-	struct pool pool;
-	int ready[2], status;
-	pid_t child;
-	char byte = 0;
-
-	(void)unused;
-	CHECK(!pipe(ready), "pipe failed");
-	child = fork();
-	if (child == 0) {
-		open_first();
-		if (!pool_for(&pool, page_shift()))
-			_exit(1);
-		register_pool(&pool);
-		window_with(container, pool_slot(&pool, 0), bus);
-		if (write(ready[1], "x", 1) != 1)
-			_exit(1);
-		pause();
-	}
-	close(ready[1]);
-	CHECK(read(ready[0], &byte, 1) == 1, "the process that is to be killed didn't come so far");
-	kill(child, SIGKILL);
-	waitpid(child, &status, 0);
-	// What it left can be taken by another.
-	open_first();
-	CHECK(pool_for(&pool, page_shift()), "no memory");
-	register_pool(&pool);
-	CHECK(!window_remove(container, 0), "REMOVE of the default window failed");
-	pool_fill(&pool);
-	edu_store(&edu, bus, PART);
-	CHECK(pool_intact(&pool, 0, 0), "a transfer arrived before anything was mapped");
-	CHECK(window_remove(container, 0), "a window of the killed process is still there");
-	pass("its windows went with it; the next process begins with none");
-}
-
-void killed_process(void)
-{
-	run_case(check_killed, NULL, "killed-process");
-}

@@ -30,7 +30,7 @@ pub const OUT: u64 = 0x10_0000;
 pub const QUEUE: u64 = 0x200_0000;
 
 /// Threads: two in register 0 of the thread enables, one in register 1.
-pub const PIRS: [u32; 3] = [0x04, 0x05, 0x48];
+pub const PIRS: [u32; 3] = [0x04, 0x25, 0x48];
 pub const PIR: u32 = PIRS[0];
 /// The first PSI source: 16 at the top of the chip's 64 Ki.
 pub const PSI_FIRST: u32 = 0xfff0;
@@ -143,12 +143,8 @@ impl Machine {
         let map = MemoryMap { ram: vec![all], firmware: REGION..RAM };
         let services = Services::new(Parts::default());
         let interrupts = Box::leak(Box::new(driver));
-        Self {
-            ram,
-            xive,
-            psi,
-            firmware: Firmware { memory: map, ram: memory, interrupts, services, phbs: Vec::new() },
-        }
+        let firmware = Firmware { memory: map, ram: memory, interrupts, phbs: Vec::new(), services };
+        Self { ram, xive, psi, firmware }
     }
 
     /// A call; registers behind its arguments hold garbage.

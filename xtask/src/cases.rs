@@ -66,7 +66,7 @@ const VFIO: Case = Case {
     ],
     modules: &["nvme", "vfio-pci", "vfio_iommu_spapr_tce"],
     steps: &["vfio"],
-    expect: &[Expect::Vfio],
+    expect: &[Expect::Vfio, Expect::VfioWhole],
     ..USUAL
 };
 /// Nothing plugged in.

@@ -43,6 +43,8 @@ pub enum Expect {
     Nvram,
     /// The VFIO proof passed, case by case.
     Vfio,
+    /// And it left nothing out for want of huge pages.
+    VfioWhole,
     /// So many CPUs work.
     Cpus(usize),
     /// The guest rebooted (and did not power off).
@@ -137,6 +139,7 @@ fn one(booted: &Booted, reports: &[Said], expectation: Expect) -> Vec<Check> {
         Expect::Disk => return disk(booted, reports),
         Expect::Typed => return typed(reports),
         Expect::Vfio => return vfio::judge(console),
+        Expect::VfioWhole => vfio::whole(console),
         Expect::Cpus(wanted) => return cpus(reports, wanted),
         Expect::Clock => clock(reports),
         Expect::ClockSet => clock_set(reports),

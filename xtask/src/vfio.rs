@@ -100,6 +100,12 @@ pub fn judge(console: &str) -> Vec<Check> {
     checks
 }
 
+/// That no case was skipped. A firmware that stops announcing page sizes would otherwise go unnoticed.
+pub fn whole(console: &str) -> Check {
+    let skipped = console.lines().filter(|line| line.contains("VFIO skip ")).count();
+    Check::that("nothing skipped", skipped == 0, format!("{skipped} cases skipped"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +122,7 @@ mod tests {
         assert_eq!(checks.len(), 3);
         assert!(checks.iter().all(Check::passed));
         assert_eq!(checks[1].result.as_deref(), Ok("SKIPPED: no huge pages"));
+        assert!(!whole(console).passed());
     }
 
     #[test]

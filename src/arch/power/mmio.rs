@@ -2,6 +2,8 @@
 
 use crate::hw::{mmio::Mmio, ram::Ram};
 use core::arch::asm;
+use core::ptr::NonNull;
+use volatile::VolatilePtr;
 
 /// A window of device registers at a real address.
 #[derive(Clone, Copy, Debug)]
@@ -91,19 +93,28 @@ impl PhysicalRam {
 /// Bytes that `dcbz` clears.
 const CACHE_BLOCK: u64 = 128;
 
+/// A number in memory that hardware or the OS reads or writes too.
+///
+/// # Safety
+/// `address` is memory as `PhysicalRam::new` says, not 0, and aligned for `T`.
+#[inline(always)]
+unsafe fn cell<T: Copy>(address: u64) -> VolatilePtr<'static, T> {
+    let pointer = core::ptr::with_exposed_provenance_mut(address as usize);
+    // SAFETY: the caller's promise.
+    unsafe { VolatilePtr::new(NonNull::new_unchecked(pointer)) }
+}
+
 macro_rules! ram {
     ($read:ident, $write:ident, $type:ty) => {
         #[inline(always)]
         fn $read(&self, address: u64) -> $type {
             // SAFETY: `new` promised that this is memory outside of Rust's objects.
-            unsafe { core::ptr::with_exposed_provenance::<$type>(address as usize).read_volatile() }
+            unsafe { cell::<$type>(address) }.read()
         }
         #[inline(always)]
         fn $write(&self, address: u64, value: $type) {
             // SAFETY: as above.
-            unsafe {
-                core::ptr::with_exposed_provenance_mut::<$type>(address as usize).write_volatile(value);
-            }
+            unsafe { cell::<$type>(address) }.write(value);
         }
     };
 }

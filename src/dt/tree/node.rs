@@ -128,7 +128,12 @@ impl NodeMut<'_> {
     /// Sets a property to big-endian 32-bit cells.
     #[inline(never)]
     pub fn set_cells(&mut self, name: &str, value: &[u32]) -> &mut Self {
-        self.set_all(name, value.iter().map(|cell| cell.to_be_bytes()))
+        let start = self.tree.bytes.len();
+        self.tree.bytes.resize(start + size_of_val(value), 0);
+        for (bytes, cell) in self.tree.bytes[start..].chunks_exact_mut(4).zip(value) {
+            bytes.copy_from_slice(&cell.to_be_bytes());
+        }
+        self.link(name, start)
     }
 
     /// Sets a property to big-endian 64-bit numbers, two cells each.

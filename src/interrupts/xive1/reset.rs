@@ -54,10 +54,14 @@ impl<I: Mmio, R: Ram> State<I, R> {
         self.touched.clear();
         self.vps.reset();
         self.donated.clear();
+        if !self.engine.ends.has_donated() && !self.engine.nvts.has_donated() {
+            return result;
+        }
+        // Nothing of these pages may be in the caches when the OS has them again.
         result = result.and(self.engine.scrub_all());
-        let ends = self.engine.ends.drop_donated(&self.engine.ram);
-        let nvts = self.engine.nvts.drop_donated(&self.engine.ram);
-        if ends || nvts { result.and(self.engine.kill_translations()) } else { result }
+        self.engine.ends.drop_donated(&self.engine.ram);
+        self.engine.nvts.drop_donated(&self.engine.ram);
+        result.and(self.engine.kill_translations())
     }
 
     /// Makes the threads' VPs valid and puts the threads into their state after reset, ready to be notified.

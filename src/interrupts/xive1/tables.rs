@@ -173,16 +173,18 @@ impl PagedTable {
         self.pages.contains(&page)
     }
 
-    /// Takes out all pages but firmware's; tells whether there were any.
-    pub fn drop_donated(&mut self, ram: &impl Ram) -> bool {
-        let mut any = false;
+    /// Whether there are pages of the OS's.
+    pub fn has_donated(&self) -> bool {
+        self.pages.iter().skip(1).any(|&page| page != 0)
+    }
+
+    /// Takes out all pages but firmware's.
+    pub fn drop_donated(&mut self, ram: &impl Ram) {
         for number in 1..self.pages.len() {
             if self.pages.get(number).is_some_and(|&page| page != 0) {
                 self.put(ram, number, 0);
-                any = true;
             }
         }
-        any
     }
 
     /// How many pages the OS can donate to this table at most.

@@ -273,6 +273,6 @@ impl State {
 }
 
 /// What a big-endian load of `width` bytes makes of a little-endian number, and back.
-fn big_endian(value: u32, width: u32) -> u64 {
+pub fn big_endian(value: u32, width: u32) -> u64 {
     u64::from(value.swap_bytes() >> (32 - 8 * width))
 }

@@ -1,31 +1,18 @@
 //! A device's side: DMA and MSI through decode, RTT, TVE and TCEs (§6, §7).
-//!
-//! The TCE cache keeps what a walk found, present or not, and answers from it whatever became of the TCE or
-//! the TVE until a kill is done. Hardware may forget earlier; a driver can't count on it.
-
-use std::collections::HashMap;
 
 use opalite::hw::ram::Ram;
 
-use super::bits::{bit, bits, field};
+use super::bits::{bit, bits};
 use super::fault::{ACCESS_FAULT, BAD_INTERRUPT, DMA_READ, DMA_WRITE, IODA_ERROR, MSI, PAGE_FAULT};
-use super::kill::Target;
 use super::registers::{CONFIG, CTRLR};
+use super::translate::{self, Cycle, READ, Request, Shape, WRITE, permit, route, steps};
 use super::{ModelPhb4, State};
 
-const MSI32_ENABLE: u64 = bit(8);
-const MSI64_ENABLE: u64 = bit(14);
-const MSI32: std::ops::RangeInclusive<u64> = 0xffff_0000..=0xffff_ffff;
 const BIT_59: u64 = 1 << 59;
 const FOUR_GIB: u64 = 1 << 32;
 /// CTRLR: window 1 begins at 4 GiB; how many TVEs a PE has.
 const SECOND_AT_FOUR_GIB: u64 = bit(24);
 const TVES_PER_PE: u64 = bits(17, 19);
-const LIMIT_SHIFT: u32 = 24;
-const READ: u64 = 1;
-const WRITE: u64 = 2;
-/// The bridge never moves more than this at once.
-const STEP: u64 = 4096;
 
 /// Why a DMA or an MSI was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,50 +56,8 @@ pub struct DmaFault {
     pub address: u64,
 }
 
-/// Final TCEs by PE, page size and bus page; zero is a remembered miss.
-#[derive(Default)]
-pub struct TceCache(HashMap<(u16, u32, u64), u64>);
-
-impl TceCache {
-    pub fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    pub fn kill(&mut self, target: Target) {
-        self.0.retain(|(pe, shift, page), _| match target {
-            Target::All => false,
-            Target::Pe(killed) => *pe != killed,
-            Target::Page { pe: killed, address, shift: size } => {
-                (*pe, *shift, *page) != (killed, size, address >> size)
-            }
-        });
-    }
-
-    fn get(&self, pe: u16, address: u64) -> Option<(u32, u64)> {
-        PAGE_SHIFTS
-            .iter()
-            .find_map(|shift| self.0.get(&(pe, *shift, address >> shift)).map(|tce| (*shift, *tce)))
-    }
-}
-
-/// IO page sizes of PHB4 and PHB5; the code is the shift less 11.
-const PAGE_SHIFTS: [u32; 4] = [12, 16, 21, 30];
-
-/// A TVE taken apart.
-enum Tve {
-    Closed,
-    /// Limits in units of 16 MiB.
-    Direct {
-        start: u64,
-        end: u64,
-    },
-    Table {
-        base: u64,
-        levels: u32,
-        level_bits: u32,
-        page_shift: u32,
-    },
-}
+/// IO page sizes of PHB4 and PHB5; limits of a no-translate TVE have 50 bits.
+const SHAPE: Shape = Shape { page_shifts: &[12, 16, 21, 30], fifty_bits: true };
 
 impl ModelPhb4 {
     /// A device stores bytes at a bus address. What lies before the part that failed has been moved.
@@ -145,7 +90,7 @@ impl ModelPhb4 {
 impl State {
     fn translate(&mut self, rid: u16, address: u64, length: u64, access: u64) -> Result<u64, DmaFault> {
         let pe = self.admit(rid, address)?;
-        let found = self.decode(pe, address).and_then(|real| self.permit(real, access));
+        let found = self.decode(pe, address).and_then(|real| permit(real, access));
         let found = found.and_then(|real| match self.ram.contains(real, length) {
             true => Ok(real),
             false => Err(FaultKind::NotMemory),
@@ -181,38 +126,17 @@ impl State {
 
     /// §6.5, then the TVE. Gives the real address with the TCE's permission bits beside it.
     fn decode(&mut self, pe: u16, address: u64) -> Result<(u64, u64), FaultKind> {
-        let config = self.stored(CONFIG);
-        match address >> 60 {
-            0 if MSI32.contains(&address) && config & MSI32_ENABLE != 0 => return Err(FaultKind::MsiRange),
-            0 => {}
-            1 if config & MSI64_ENABLE != 0 => return Err(FaultKind::MsiRange),
-            _ => return Err(FaultKind::BadAddress),
+        match route(address, self.stored(CONFIG)) {
+            Cycle::Memory => {}
+            Cycle::Interrupt(_) => return Err(FaultKind::MsiRange),
+            Cycle::Nothing => return Err(FaultKind::BadAddress),
         }
-        if let Some((shift, tce)) = self.tce_cache.get(pe, address) {
-            return Ok(apply(tce, shift, address));
+        if let Some(found) = self.tce_cache.get(pe, address) {
+            return Ok(found);
         }
         let (window, offset) = self.select_window(address);
-        match self.parse(self.ioda.tve(usize::from(pe) * 2 + window)) {
-            Tve::Closed => Err(FaultKind::Closed),
-            Tve::Direct { start, end } => {
-                // Identity with the high bits stripped (§6.3).
-                let real = address & ((1 << 50) - 1);
-                let inside = (start..end).contains(&(real >> LIMIT_SHIFT));
-                if inside { Ok((real, READ | WRITE)) } else { Err(FaultKind::OutsideLimits) }
-            }
-            Tve::Table { base, levels, level_bits, page_shift } => {
-                let width = levels * level_bits + page_shift;
-                if width < 64 && offset >> width != 0 {
-                    return Err(FaultKind::BeyondTable);
-                }
-                let tce = match self.walk(base, levels, level_bits, page_shift, offset) {
-                    Err(FaultKind::PageFault) => 0,
-                    found => found?,
-                };
-                self.tce_cache.0.insert((pe, page_shift, address >> page_shift), tce);
-                Ok(apply(tce, page_shift, address))
-            }
-        }
+        let tve = self.ioda.tve(usize::from(pe) * 2 + window);
+        translate::look_up(&self.ram, &mut self.tce_cache, &SHAPE, Request { pe, address, offset }, tve)
     }
 
     /// §6.4: which of the PE's two TVEs, and the address inside its window.
@@ -226,72 +150,10 @@ impl State {
         }
     }
 
-    /// §6.1. Anything that the formulas there don't give is closed (?).
-    fn parse(&self, tve: u64) -> Tve {
-        let page_code = field(tve, 59, 63) as u32;
-        if page_code == 0 {
-            // Bit 56 says that the limits have 50 bits; both generations modelled here need it.
-            let direct = tve & bit(51) != 0 && tve & bit(56) != 0;
-            let start = field(tve, 52, 53) << 24 | field(tve, 0, 23);
-            let end = field(tve, 54, 55) << 24 | field(tve, 24, 47);
-            return if direct { Tve::Direct { start, end } } else { Tve::Closed };
-        }
-        let levels = field(tve, 48, 50) as u32 + 1;
-        let table_code = field(tve, 51, 55) as u32;
-        let page_shift = page_code + 11;
-        if levels > 5 || table_code == 0 || !PAGE_SHIFTS.contains(&page_shift) {
-            return Tve::Closed;
-        }
-        Tve::Table { base: field(tve, 0, 47) << 12, levels, level_bits: table_code + 8, page_shift }
-    }
-
-    /// §7: the index is ORed into the base, so a table that isn't aligned to its size is walked wrongly.
-    fn walk(
-        &self,
-        base: u64,
-        levels: u32,
-        level_bits: u32,
-        page_shift: u32,
-        offset: u64,
-    ) -> Result<u64, FaultKind> {
-        let mut base = base;
-        for level in (0..levels).rev() {
-            let shift = level * level_bits + page_shift;
-            let index = offset.checked_shr(shift).unwrap_or(0) & ((1 << level_bits) - 1);
-            let entry = base | index << 3;
-            if !self.ram.contains(entry, 8) {
-                return Err(FaultKind::NotMemory);
-            }
-            let tce = self.ram.read64(entry);
-            if level == 0 {
-                return Ok(tce);
-            }
-            if tce & (READ | WRITE) == 0 {
-                return Err(FaultKind::PageFault);
-            }
-            base = tce & !0xfff;
-        }
-        unreachable!("a TVE has at least one level")
-    }
-
-    fn permit(&self, (real, permission): (u64, u64), access: u64) -> Result<u64, FaultKind> {
-        match permission {
-            0 => Err(FaultKind::PageFault),
-            granted if granted & access == 0 => Err(FaultKind::AccessFault),
-            _ => Ok(real),
-        }
-    }
-
     fn msi(&mut self, rid: u16, address: u64, data: u32) -> Option<u64> {
         let pe = self.admit(rid, address).ok()?;
-        let config = self.stored(CONFIG);
-        // The source counts from the window's start, 64 KiB below 4 GiB or address 1 << 60.
-        let offset = match address >> 60 {
-            0 if MSI32.contains(&address) && config & MSI32_ENABLE != 0 => address - MSI32.start(),
-            1 if config & MSI64_ENABLE != 0 => address & !(1 << 60),
-            _ => return None,
-        };
-        let source = offset >> 4 | u64::from(data & 0x1f);
+        let Cycle::Interrupt(offset) = route(address, self.stored(CONFIG)) else { return None };
+        let source = translate::source(offset, data);
         // The last eight are LSIs.
         let exists = source < self.size.interrupts() as u64 - 8;
         if exists && self.ioda.source_pe(source as usize) == pe {
@@ -304,27 +166,10 @@ impl State {
 }
 
 /// The bit of PEST word 0; page and access fault are documented, the rest is one error class (?).
-fn cause(kind: FaultKind) -> u64 {
+pub fn cause(kind: FaultKind) -> u64 {
     match kind {
         FaultKind::PageFault | FaultKind::BeyondTable => PAGE_FAULT,
         FaultKind::AccessFault => ACCESS_FAULT,
         _ => IODA_ERROR,
     }
-}
-
-/// The real address a TCE gives, and its permission bits.
-fn apply(tce: u64, shift: u32, address: u64) -> (u64, u64) {
-    let frame = tce & !0xfff & (u64::MAX << shift);
-    (frame | address & !(u64::MAX << shift), tce & (READ | WRITE))
-}
-
-/// Cuts a transfer where pages may end: bus address, and from where to where in the buffer.
-fn steps(address: u64, length: usize) -> impl Iterator<Item = (u64, usize, usize)> {
-    let mut done = 0;
-    std::iter::from_fn(move || {
-        let at = address.wrapping_add(done as u64);
-        let from = done;
-        done += ((STEP - at % STEP) as usize).min(length - done);
-        (done > from).then_some((at, from, done))
-    })
 }

@@ -5,6 +5,7 @@ use opalite::hw::ram::Ram;
 use super::bits::{bit, bits, field};
 use super::registers::{ERROR_GROUPS, LSI_SOURCE_ID, PELTV_BAR, PEST_BAR, RTT_BAR, RXE_TCE_STATUS};
 use super::{ModelPhb4, State};
+use crate::model::ram::ModelRam;
 
 const ENABLE: u64 = bit(0);
 
@@ -86,9 +87,7 @@ impl State {
         if bar & ENABLE == 0 || std::mem::replace(&mut self.recorded[usize::from(pe)], true) {
             return;
         }
-        let entry = (bar & bits(8, 51)) + 16 * u64::from(pe);
-        self.ram.write64(entry, word0 & !bit(0));
-        self.ram.write64(entry + 8, word1 & bits(3, 63));
+        write_record(&self.ram, (bar & bits(8, 51)) + 16 * u64::from(pe), (word0, word1));
     }
 
     /// The PEs whose bits are set in row `pe` of PELT-V.
@@ -97,8 +96,18 @@ impl State {
         if bar & ENABLE == 0 {
             return Vec::new();
         }
-        let pes = self.size.pes();
-        let row = (bar & bits(8, 50)) + u64::from(pe) * (pes as u64 / 8);
-        (0..pes).filter(|child| self.ram.read8(row + *child as u64 / 8) & 0x80 >> (child & 7) != 0).collect()
+        row_of(&self.ram, bar & bits(8, 50), self.size.pes(), pe)
     }
+}
+
+/// Puts a PEST entry into memory: all but the bit of each word that lives on chip.
+pub fn write_record(ram: &ModelRam, entry: u64, (word0, word1): (u64, u64)) {
+    ram.write64(entry, word0 & !bit(0));
+    ram.write64(entry + 8, word1 & bits(3, 63));
+}
+
+/// The PEs whose bits are set in the row of `pe` of a PELT-V for `pes` PEs.
+pub fn row_of(ram: &ModelRam, table: u64, pes: usize, pe: u16) -> Vec<usize> {
+    let row = table + u64::from(pe) * (pes as u64 / 8);
+    (0..pes).filter(|child| ram.read8(row + *child as u64 / 8) & 0x80 >> (child & 7) != 0).collect()
 }

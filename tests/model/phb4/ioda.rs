@@ -29,23 +29,24 @@ mod id {
     pub const PEEV: u64 = 20;
 }
 
-struct Table {
+/// One table; `None` is an entry that nobody wrote since reset.
+pub struct Table {
     name: &'static str,
-    entries: Vec<Option<u64>>,
+    pub entries: Vec<Option<u64>>,
 }
 
 impl Table {
-    fn new(name: &'static str, entries: usize) -> Self {
+    pub fn new(name: &'static str, entries: usize) -> Self {
         Self { name, entries: vec![None; entries] }
     }
 
-    fn get(&self, index: usize) -> u64 {
+    pub fn get(&self, index: usize) -> u64 {
         self.entries[index].unwrap_or_else(|| {
             panic!("PHB: {} entry {index} used before it was written since reset", self.name)
         })
     }
 
-    fn put(&mut self, index: usize, value: u64) {
+    pub fn put(&mut self, index: usize, value: u64) {
         self.entries[index] = Some(value);
     }
 }

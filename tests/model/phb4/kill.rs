@@ -39,6 +39,11 @@ pub enum Target {
         address: u64,
         shift: u32,
     },
+    /// The page that has this bus address, whatever its size: PHB3 doesn't ask for it.
+    AnyPage {
+        pe: u16,
+        address: u64,
+    },
 }
 
 /// The kill queue and the two syncs.

@@ -4,7 +4,7 @@ use super::bits::{bit, bits};
 use super::{Generation, Size, State};
 
 /// How a register answers.
-enum Kind {
+pub enum Kind {
     /// Keeps what was written, in these bits.
     Storage(u64),
     /// The same, and a store with other bits set is a driver's mistake.
@@ -22,10 +22,11 @@ enum Kind {
     Active,
 }
 
-struct Register {
-    name: &'static str,
-    kind: Kind,
-    reset: u64,
+/// One register: its name, how it answers, and its value after reset.
+pub struct Register {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub reset: u64,
 }
 
 const LEM_FIR: u64 = 0xc00;
@@ -71,23 +72,23 @@ const RTC_ALL: u64 = bit(0);
 /// Some PE is frozen, in both load/store and DMA status.
 const ANY_FREEZE: u64 = bit(29);
 
-fn storage(name: &'static str) -> Register {
+pub fn storage(name: &'static str) -> Register {
     Register { name, kind: Kind::Storage(u64::MAX), reset: 0 }
 }
 
-fn strict(name: &'static str, mask: u64) -> Register {
+pub fn strict(name: &'static str, mask: u64) -> Register {
     Register { name, kind: Kind::Strict(mask), reset: 0 }
 }
 
-fn read_only(name: &'static str, reset: u64) -> Register {
+pub fn read_only(name: &'static str, reset: u64) -> Register {
     Register { name, kind: Kind::ReadOnly, reset }
 }
 
-fn active(name: &'static str) -> Register {
+pub fn active(name: &'static str) -> Register {
     Register { name, kind: Kind::Active, reset: 0 }
 }
 
-fn kind(name: &'static str, kind: Kind) -> Register {
+pub fn kind(name: &'static str, kind: Kind) -> Register {
     Register { name, kind, reset: 0 }
 }
 
@@ -178,7 +179,7 @@ fn describe(offset: u64, generation: Generation, size: Size) -> Option<Register>
     })
 }
 
-fn describe_group(inside: u64, has_lem: bool) -> Option<Register> {
+pub fn describe_group(inside: u64, has_lem: bool) -> Option<Register> {
     Some(match inside {
         0x00 => kind("error status", Kind::OnesClear),
         0x08 => storage("first error status"),
@@ -332,6 +333,6 @@ impl State {
     }
 }
 
-fn assert_width(what: &str, offset: u64, width: u32, wanted: u32) {
+pub fn assert_width(what: &str, offset: u64, width: u32, wanted: u32) {
     assert!(width == wanted, "PHB: {width}-byte {what} at {offset:#x}, which takes {wanted} bytes");
 }

@@ -1,56 +1,10 @@
 //! ESB pages: the PQ state machine of sources and of ENDs, and where the pages lie in the VC region.
 
 use super::bars::SetKind;
+use super::pq;
 use super::tables::Cache;
 use super::{Place, State, ibm32, set_ibm32};
 use opalite::hw::ram::Ram;
-use std::collections::BTreeMap;
-
-/// PQ 01: off, the reset state of the IC's sources.
-const OFF: u8 = 1;
-
-/// PQ bits of the sources; absent = reset state.
-#[derive(Default)]
-pub struct Esbs(BTreeMap<u32, u8>);
-
-impl Esbs {
-    pub fn pq(&self, index: u32) -> u8 {
-        self.0.get(&index).copied().unwrap_or(OFF)
-    }
-}
-
-/// Trigger: the new PQ, and whether an event goes on.
-pub fn trigger(pq: u8) -> (u8, bool) {
-    match pq {
-        0b00 => (0b10, true),
-        0b10 | 0b11 => (0b11, false),
-        _ => (OFF, false),
-    }
-}
-
-/// End of interrupt: the new PQ, and whether a queued event goes on.
-fn eoi(pq: u8) -> (u8, bool) {
-    match pq {
-        0b00 | 0b10 => (0b00, false),
-        0b11 => (0b10, true),
-        _ => (OFF, false),
-    }
-}
-
-/// What the PQ bits become by a load at this offset of a management page, what it returns, whether an event
-/// goes on.
-fn load(pq: u8, offset: u64, size: u32) -> (u8, u64, bool) {
-    assert_eq!(size, 8, "XIVE: {size}-byte load from an ESB page");
-    match offset {
-        0x000..=0x7FF => {
-            let (pq, forward) = eoi(pq);
-            (pq, u64::from(forward), forward)
-        }
-        0x800 => (pq, u64::from(pq), false),
-        0xC00 | 0xD00 | 0xE00 | 0xF00 => ((offset >> 8 & 3) as u8, u64::from(pq), false),
-        _ => panic!("XIVE: load from {offset:#x} of an ESB page"),
-    }
-}
 
 impl<R: Ram + Clone + 'static> State<R> {
     /// Which ESB page lies at an offset of the VC region.
@@ -86,7 +40,7 @@ impl<R: Ram + Clone + 'static> State<R> {
     }
 
     fn set_pq(&mut self, index: u32, pq: u8, forward: bool) {
-        self.esb.0.insert(index, pq);
+        self.esb.set(index, pq);
         if forward {
             self.route(self.lisn(index));
         }
@@ -94,13 +48,13 @@ impl<R: Ram + Clone + 'static> State<R> {
 
     pub(super) fn trigger(&mut self, lisn: u32) {
         let index = self.own_index(lisn);
-        let (pq, forward) = trigger(self.esb.pq(index));
+        let (pq, forward) = pq::trigger(self.esb.pq(index));
         self.set_pq(index, pq, forward);
     }
 
     pub(super) fn esb_page_load(&mut self, index: u32, management: bool, offset: u64, size: u32) -> u64 {
         assert!(management, "XIVE: load from the trigger page of source {index:#x}");
-        let (pq, value, forward) = load(self.esb.pq(index), offset, size);
+        let (pq, value, forward) = pq::load(self.esb.pq(index), offset, size);
         self.set_pq(index, pq, forward);
         value
     }
@@ -121,7 +75,7 @@ impl<R: Ram + Clone + 'static> State<R> {
             0x000..=0x3FF => self.trigger(self.lisn(index)),
             0x400..=0x7FF => {
                 assert!(self.ic.store_eoi(), "XIVE: store-EOI of {index:#x} while SBC_CONFIG has it off");
-                let (pq, forward) = eoi(self.esb.pq(index));
+                let (pq, forward) = pq::eoi(self.esb.pq(index));
                 self.set_pq(index, pq, forward);
             }
             0x800 => self.route(self.lisn(index)),
@@ -138,7 +92,7 @@ impl<R: Ram + Clone + 'static> State<R> {
         };
         assert!(ibm32(end[0], 0, 0) != 0, "XIVE: END ESB of {index:#x}, which is not valid");
         let first = if escalation { 2 } else { 0 };
-        let (pq, value, forward) = load(ibm32(end[1], first, first + 1) as u8, offset, size);
+        let (pq, value, forward) = pq::load(ibm32(end[1], first, first + 1) as u8, offset, size);
         set_ibm32(&mut end[1], first, first + 1, u32::from(pq));
         self.update(Cache::End, block, index, &end);
         match (forward, escalation) {

@@ -1,8 +1,8 @@
 //! From a source to a thread: EAS, END, event queue, NVT, and escalation.
 
+use super::rings::{self, Ring};
 use super::tables::Cache;
-use super::tima::{self, Ring};
-use super::{State, esb, ibm, ibm32, set_ibm32};
+use super::{State, ibm, ibm32, pq, queue, set_ibm32};
 use opalite::hw::ram::Ram;
 
 /// Why an event went no further.
@@ -72,7 +72,7 @@ impl<R: Ram + Clone + 'static> State<R> {
             return self.lost.push(Lost::EndMasked { block, index });
         }
         if ibm32(end[0], 2, 2) == 0 {
-            let (pq, forward) = esb::trigger(ibm32(end[1], 0, 1) as u8);
+            let (pq, forward) = pq::trigger(ibm32(end[1], 0, 1) as u8);
             set_ibm32(&mut end[1], 0, 1, u32::from(pq));
             self.update(Cache::End, block, index, &end);
             if !forward {
@@ -82,23 +82,9 @@ impl<R: Ram + Clone + 'static> State<R> {
         self.present(block, index, &end);
     }
 
-    /// Writes the event queue entry and moves the index on; the generation flips at the wrap.
     fn enqueue(&self, end: &mut [u32], data: u32) {
-        let size = ibm32(end[0], 12, 15);
         let address = u64::from(ibm32(end[2], 4, 31)) << 32 | u64::from(end[3]);
-        assert!(address != 0, "XIVE: END enqueues at address 0");
-        assert_eq!(
-            address % (4096 << size),
-            0,
-            "XIVE: event queue at {address:#x} is not aligned to its size"
-        );
-        let (generation, index) = (ibm32(end[1], 9, 9), ibm32(end[1], 10, 31));
-        let entries = 1 << (size + 10);
-        assert!(index < entries, "XIVE: event queue index {index:#x} of {entries:#x}");
-        self.ram.write32(address + u64::from(index) * 4, generation << 31 | data & 0x7FFF_FFFF);
-        let next = (index + 1) % entries;
-        set_ibm32(&mut end[1], 10, 31, next);
-        set_ibm32(&mut end[1], 9, 9, generation ^ u32::from(next == 0));
+        queue::post(&self.ram, address, ibm32(end[0], 12, 15), &mut end[1], data);
     }
 
     /// Looks for the thread that holds the END's NVT.
@@ -134,7 +120,7 @@ impl<R: Ram + Clone + 'static> State<R> {
             return;
         }
         if ibm32(end[0], 6, 6) == 0 {
-            let (pq, forward) = esb::trigger(ibm32(end[1], 2, 3) as u8);
+            let (pq, forward) = pq::trigger(ibm32(end[1], 2, 3) as u8);
             set_ibm32(&mut end[1], 2, 3, u32::from(pq));
             self.update(Cache::End, block, index, end);
             if !forward {
@@ -162,9 +148,9 @@ impl<R: Ram + Clone + 'static> State<R> {
             let physical = block == self.block() && index == 0x80 | pir & 0x7F;
             let cam = u32::from(block) << 19 | index;
             for (ring, hit) in [
-                (tima::PHYS, physical && thread.valid(tima::PHYS)),
-                (tima::POOL, thread.valid(tima::POOL) && thread.cam(tima::POOL) == cam),
-                (tima::OS, thread.valid(tima::OS) && thread.cam(tima::OS) == cam),
+                (rings::PHYS, physical && thread.valid(rings::PHYS)),
+                (rings::POOL, thread.valid(rings::POOL) && thread.cam(rings::POOL) == cam),
+                (rings::OS, thread.valid(rings::OS) && thread.cam(rings::OS) == cam),
             ] {
                 if hit {
                     assert!(found.is_none(), "XIVE: NVT {block}/{index:#x} is on two threads");

@@ -82,6 +82,10 @@ pub fn run(tree: &Fdt<'_>) {
         second.phb.id,
         second.bdfn
     );
+    if number(tree, "profile=").is_some() {
+        calls::profile(&bench.first);
+        return;
+    }
     windows::run(&mut bench);
     calls::run(&mut bench);
     if let Some(count) = number(tree, "hostile=") {

@@ -1,0 +1,430 @@
+//! Register model of the POWER10 XIVE2: interrupt controller pages, ESB and END ESB pages, TIMA, and what flows
+//! through them.
+//!
+//! Written from the project's platform reference (3.1, 6.1, 6.3, 6.5) and the OPAL contract (2.4) alone. It is
+//! stricter than QEMU where QEMU only logs: an unknown register, an access of a wrong width, a rejected VSD or a
+//! page that nothing is mapped at fail the test. Unlike QEMU it has EAS, END, NVP, NVG and NVC caches, flushes
+//! that take time and watches that can be lost. Left out: groups, crowds, logical servers, LSI trigger pages,
+//! the NVPG and NVC windows, TIMA gen1, report lines, forwarding to another chip.
+//!
+//! Choices where the reference is silent, so that a driver's author can find them:
+//! - a flush's poll and inject registers hold a name in the high word and the mask of the name's bits that are
+//!   compared in the low one. Names: ESB and EAS as in a source number (b0:3 block, b4:31 index), END b4:7
+//!   and b8:31, NXC the same with the type (0 NVP, 2 NVG, 3 NVC) in b2:3. An empty mask names everything.
+//!   While a poll runs, ctl shows b0;
+//! - a notification byte's number: sync page offset / 0x80 for syncs; END 8, ESB 9, EAS 10, NXC 24 for flushes.
+//!   NXC flushes take the PC's SYNC table, all others the VC's; the thread is the low 7 bits of the PIR;
+//! - an injected act is done at once, unless the test stalls them: then it never is;
+//! - any sync clears the seven done bits of ENDC_SYNC_DONE until it completes;
+//! - AT_MACRO_KILL: b0 is the valid bit and reads back set until done;
+//! - TAR: b0 auto-increment, b12:15 table, b28:31 entry;
+//! - all four watch engines can be assigned; an engine also works without; a machine reset frees all; the
+//!   conflict bits of a spec register are given by the test that injects the conflict;
+//! - EAS and END are found through the VC's VSDs, NVP, NVG and NVC through the PC's;
+//! - an END's w4 and w5 are as on P9 when it escalates to an END (b13 of w0), else w4 is the number of the
+//!   source whose ESB is triggered;
+//! - word 2 of a ring is b0 valid, b1 save and restore wanted (the contract's CAM 0x40000000), b4:7 block,
+//!   b8:31 index; a pull that saves leaves CPPR and IPB zero; an 8-byte push is words 2 and 3;
+//! - an indirect TIMA page (256 + low 7 bits of the PIR) acts as the TIMA's HW page;
+//! - the IC's sources always take store-EOI;
+//! - a TIMA is dead (test fails) while its thread is not enabled;
+//! - an END ESB takes loads only, and its EOI of a queued event sends the notification or escalation again;
+//! - BARs must be aligned to their size and must be made invalid before they move;
+//! - raw TIMA stores: only word 2 of the pool ring; 8-byte pulls give word 2 first;
+//! - an indirect table's first page must exist, its VSD gives the page size of all.
+
+#![allow(dead_code)]
+
+#[path = "xive2/bars.rs"]
+mod bars;
+#[path = "xive/bits.rs"]
+mod bits;
+#[path = "xive2/esb.rs"]
+mod esb;
+#[path = "xive2/flush.rs"]
+mod flush;
+#[path = "xive2/ic.rs"]
+mod ic;
+#[path = "xive/lines.rs"]
+mod lines;
+#[path = "xive/pq.rs"]
+mod pq;
+#[path = "xive/queue.rs"]
+mod queue;
+#[path = "xive/rings.rs"]
+mod rings;
+#[path = "xive2/router.rs"]
+mod router;
+#[path = "xive2/tables.rs"]
+mod tables;
+#[path = "xive2/tima.rs"]
+mod tima;
+#[path = "xive/vst.rs"]
+mod vst;
+#[path = "xive2/watch.rs"]
+mod watch;
+#[path = "xive/window.rs"]
+mod window;
+
+use bits::{ibm, ibm32, set_ibm32};
+use opalite::hw::ram::Ram;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tables::Cache;
+
+pub use router::Lost;
+pub use window::{Scom, Window};
+
+/// XSCOM address of the unit's first register.
+pub const SCOM_BASE: u64 = 0x201_0800;
+
+/// Which window an access went to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A register, through XSCOM; offset as for [`Place::Ic`].
+    Scom,
+    /// A register, through the IC BAR; the offset has the page (0 CQ, 1 VC, 2 PC, 3 TCTXT) in bits 17:16.
+    Ic,
+    /// The notify page: triggers.
+    Notify,
+    /// The sync page whose end is polled for.
+    SyncPoll,
+    /// The sync page whose end is notified in memory.
+    SyncInject,
+    /// An ESB page of a source; the offset is that inside the page.
+    Esb { index: u32, management: bool },
+    /// An ESB page of an END.
+    EndEsb { index: u32, escalation: bool },
+    /// The TIMA of a thread; the offset has the page in bits 17:16.
+    Tima { pir: u32 },
+    /// The TIMA of a thread through the IC's indirect pages.
+    IndirectTima { pir: u32 },
+}
+
+/// One recorded access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    pub place: Place,
+    pub offset: u64,
+    pub size: u32,
+    pub value: u64,
+}
+
+/// The model; clones share one state.
+pub struct Xive<R>(Arc<Mutex<State<R>>>);
+
+impl<R> Clone for Xive<R> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct State<R> {
+    ram: R,
+    chip: u8,
+    current: u32,
+    ic: bars::Ic,
+    tables: tables::Tables,
+    esb: pq::Esbs,
+    threads: BTreeMap<u32, rings::Thread>,
+    writes: Vec<Access>,
+    loads: Vec<Access>,
+    accesses: u64,
+    lost: Vec<Lost>,
+    held: Option<Vec<u32>>,
+}
+
+impl<R: Ram + Clone + 'static> Xive<R> {
+    /// A unit out of reset on chip `chip` with these threads; the first one is the one that runs.
+    pub fn new(ram: R, chip: u8, pirs: &[u32]) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            ram,
+            chip,
+            current: pirs[0],
+            ic: bars::Ic::new(chip),
+            tables: tables::Tables::default(),
+            esb: pq::Esbs::default(),
+            threads: pirs.iter().map(|&pir| (pir, rings::Thread::default())).collect(),
+            writes: Vec::new(),
+            loads: Vec::new(),
+            accesses: 0,
+            lost: Vec::new(),
+            held: None,
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<R>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Loads an XSCOM register; `pcba` is the whole XSCOM address.
+    pub fn scom_read(&self, pcba: u64) -> u64 {
+        let mut state = self.state();
+        let offset = scom_offset(pcba);
+        let value = state.ic_load(offset);
+        state.note_load(Place::Scom, offset, 8, value);
+        value
+    }
+
+    /// Stores to an XSCOM register.
+    pub fn scom_write(&self, pcba: u64, value: u64) {
+        let mut state = self.state();
+        let offset = scom_offset(pcba);
+        state.note_store(Place::Scom, offset, 8, value);
+        let pir = state.current;
+        state.ic_store(pir, offset, value);
+    }
+
+    /// The chip's XSCOM space as a window: offset = PCBA × 8.
+    pub fn scom(&self) -> Scom<R> {
+        Scom(self.clone())
+    }
+
+    /// Real addresses from `base` on; a TIMA access or an injection is the current thread's.
+    pub fn window(&self, base: u64) -> Window<R> {
+        Window { xive: self.clone(), base, thread: None }
+    }
+
+    /// The same as seen by thread `pir`.
+    pub fn window_of(&self, pir: u32, base: u64) -> Window<R> {
+        Window { xive: self.clone(), base, thread: Some(pir) }
+    }
+
+    /// Makes `pir` the thread that runs.
+    pub fn run_on(&self, pir: u32) {
+        self.state().current = pir;
+    }
+
+    /// All stores so far, in order.
+    pub fn writes(&self) -> Vec<Access> {
+        self.state().writes.clone()
+    }
+
+    /// All loads so far, in order (an ESB load changes state, so tests look at them too).
+    pub fn loads(&self) -> Vec<Access> {
+        self.state().loads.clone()
+    }
+
+    /// Number of accesses since the start or the last [`Self::forget_accesses`].
+    pub fn accesses(&self) -> u64 {
+        self.state().accesses
+    }
+
+    /// Empties the records of accesses and of lost events.
+    pub fn forget_accesses(&self) {
+        let mut state = self.state();
+        state.writes.clear();
+        state.loads.clear();
+        state.accesses = 0;
+        state.lost.clear();
+    }
+
+    /// Events that went nowhere, and where they stopped.
+    pub fn lost(&self) -> Vec<Lost> {
+        self.state().lost.clone()
+    }
+
+    /// Number of reads for which a flush, a kill or a sync stays busy (2 at first).
+    pub fn set_polls(&self, polls: u32) {
+        self.state().ic.polls = polls;
+    }
+
+    /// Whether the structure caches exist (they do at first).
+    pub fn set_caches(&self, on: bool) {
+        self.state().tables.lines.set_cached(on);
+    }
+
+    /// Whether a delivery needs the END VSD in the PC and the NVP VSD in the VC too.
+    pub fn require_pc_vsds(&self, on: bool) {
+        self.state().tables.require_both = on;
+    }
+
+    /// The next commit of an END or NXC watch is lost and its spec register then shows `bits`.
+    pub fn conflict_next_watch(&self, bits: u64) {
+        self.state().ic.conflict = Some(bits);
+    }
+
+    /// Keeps events that passed their PQ bits in flight until a sync completes, then lets all go.
+    pub fn hold_events(&self) {
+        self.state().held.get_or_insert_default();
+    }
+
+    /// While on, an injected flush or sync has no effect and writes no byte.
+    pub fn stall_injects(&self, on: bool) {
+        self.state().ic.stalled = on;
+    }
+
+    /// A trigger at the source's own ESB.
+    pub fn trigger(&self, lisn: u32) {
+        self.state().trigger(lisn);
+    }
+
+    /// An event whose PQ bits were checked elsewhere (PSI, PHB).
+    pub fn notify(&self, lisn: u32) {
+        self.state().route(lisn);
+    }
+
+    /// Loads from the management page of a source, as the OS does for EOI, get and set PQ.
+    pub fn esb_load(&self, lisn: u32, offset: u64) -> u64 {
+        let mut state = self.state();
+        let index = state.own_index(lisn);
+        state.esb_page_load(index, true, offset, 8)
+    }
+
+    /// Stores to the management page of a source.
+    pub fn esb_store(&self, lisn: u32, offset: u64, value: u64) {
+        let mut state = self.state();
+        let index = state.own_index(lisn);
+        state.esb_page_store(index, true, offset, 8, value);
+    }
+
+    /// The PQ bits of a source, without touching anything.
+    pub fn pq(&self, lisn: u32) -> u8 {
+        let state = self.state();
+        let index = state.own_index(lisn);
+        state.esb.pq(index)
+    }
+
+    /// Whether the thread sees a hypervisor virtualization interrupt.
+    pub fn hv_interrupt(&self, pir: u32) -> bool {
+        self.state().thread(pir).nsr(rings::PHYS) != 0
+    }
+
+    /// Whether the thread sees an external interrupt from its OS ring.
+    pub fn os_interrupt(&self, pir: u32) -> bool {
+        self.state().thread(pir).nsr(rings::OS) != 0
+    }
+
+    /// The bytes of a thread's rings: user 0x00, OS 0x10, pool 0x20, physical 0x30.
+    pub fn rings(&self, pir: u32) -> [u8; 64] {
+        self.state().thread(pir).rings
+    }
+
+    /// Whether the thread is enabled in the IC.
+    pub fn thread_enabled(&self, pir: u32) -> bool {
+        self.state().ic.thread_enabled(pir)
+    }
+
+    /// END as the hardware sees it: the cache's, else memory's.
+    pub fn end(&self, block: u8, index: u32) -> Option<[u32; 8]> {
+        self.state().peek(Cache::End, block, index)?.try_into().ok()
+    }
+
+    /// NVP as the hardware sees it.
+    pub fn nvp(&self, block: u8, index: u32) -> Option<[u32; 8]> {
+        self.state().peek(Cache::Nvp, block, index)?.try_into().ok()
+    }
+
+    /// EAS as the hardware sees it.
+    pub fn eas(&self, index: u32) -> Option<u64> {
+        let state = self.state();
+        state.peek(Cache::Eas, state.block(), index).map(|words| router::eas(&words))
+    }
+
+    /// Machine reset: thread contexts, PQ bits, caches and the ESB mapping go; BARs, VSDs, translation tables
+    /// and all other registers stay (reference 6.5).
+    pub fn machine_reset(&self) {
+        let mut state = self.state();
+        state.esb = pq::Esbs::default();
+        state.tables.machine_reset();
+        state.ic.machine_reset();
+        for thread in state.threads.values_mut() {
+            *thread = rings::Thread::default();
+        }
+    }
+}
+
+/// n & 0x300 selects the page, the low byte the register in it.
+fn scom_offset(pcba: u64) -> u64 {
+    let register = pcba.wrapping_sub(SCOM_BASE);
+    assert!(register < 0x400, "XIVE: SCOM {pcba:#x} is not of this unit");
+    (register & 0x300) << 8 | (register & 0xFF) << 3
+}
+
+impl<R: Ram + Clone + 'static> State<R> {
+    fn note_store(&mut self, place: Place, offset: u64, size: u32, value: u64) {
+        self.accesses += 1;
+        self.writes.push(Access { place, offset, size, value });
+    }
+
+    fn note_load(&mut self, place: Place, offset: u64, size: u32, value: u64) {
+        self.accesses += 1;
+        self.loads.push(Access { place, offset, size, value });
+    }
+
+    /// Block that this chip's structures carry.
+    fn block(&self) -> u8 {
+        self.ic.block_override().unwrap_or(self.chip)
+    }
+
+    fn own_index(&self, lisn: u32) -> u32 {
+        assert_eq!(lisn >> 28, u32::from(self.block()), "XIVE: source {lisn:#x} is of another block");
+        lisn & 0x0FFF_FFFF
+    }
+
+    fn thread(&self, pir: u32) -> &rings::Thread {
+        self.threads.get(&pir).unwrap_or_else(|| panic!("XIVE: no thread with PIR {pir:#x}"))
+    }
+
+    /// What answers at a real address, and the offset inside it.
+    fn decode(&self, address: u64, thread: u32) -> (Place, u64) {
+        if let Some((page, offset)) = self.ic.ic_page(address) {
+            return match page {
+                0..=3 => (Place::Ic, page << 16 | offset),
+                4 => (Place::Notify, offset),
+                6 => (Place::SyncPoll, offset),
+                7 => (Place::SyncInject, offset),
+                256..=383 => {
+                    let pir = self.threads.keys().copied().find(|&pir| u64::from(pir & 0x7F) == page - 256);
+                    let pir = pir.unwrap_or_else(|| panic!("XIVE: indirect TIMA of absent thread {page}"));
+                    (Place::IndirectTima { pir }, offset)
+                }
+                _ => panic!("XIVE: IC page {page} does not answer ({address:#x})"),
+            };
+        }
+        if let Some((page, offset)) = self.ic.tm_page(address) {
+            return (Place::Tima { pir: thread }, page << 16 | offset);
+        }
+        if let Some(place) = self.decode_esb(address) {
+            return place;
+        }
+        panic!("XIVE: nothing answers at {address:#x}: machine check");
+    }
+
+    fn load(&mut self, address: u64, size: u32, thread: Option<u32>) -> u64 {
+        let (place, offset) = self.decode(address, thread.unwrap_or(self.current));
+        let value = match place {
+            Place::Scom => unreachable!(),
+            Place::Ic => {
+                assert_eq!(size, 8, "XIVE: {size}-byte load of register {offset:#x}");
+                self.ic_load(offset)
+            }
+            Place::Notify | Place::SyncPoll | Place::SyncInject => {
+                panic!("XIVE: load from the {place:?} page at {offset:#x}")
+            }
+            Place::Esb { index, management } => self.esb_page_load(index, management, offset, size),
+            Place::EndEsb { index, escalation } => self.end_esb_load(index, escalation, offset, size),
+            Place::Tima { pir } | Place::IndirectTima { pir } => self.tima_load(pir, offset, size),
+        };
+        self.note_load(place, offset, size, value);
+        value
+    }
+
+    fn store(&mut self, address: u64, size: u32, thread: Option<u32>, value: u64) {
+        let thread = thread.unwrap_or(self.current);
+        let (place, offset) = self.decode(address, thread);
+        self.note_store(place, offset, size, value);
+        let wide = matches!(place, Place::Ic | Place::Notify | Place::SyncPoll | Place::SyncInject);
+        assert!(!wide || size == 8, "XIVE: {size}-byte store to {place:?} at {offset:#x}");
+        match place {
+            Place::Scom => unreachable!(),
+            Place::Ic => self.ic_store(thread, offset, value),
+            Place::Notify => self.notify_store(offset, value),
+            Place::SyncPoll => self.sync_poll(offset),
+            Place::SyncInject => self.sync_inject(thread, offset),
+            Place::Esb { index, management } => self.esb_page_store(index, management, offset, size, value),
+            Place::EndEsb { .. } => panic!("XIVE: store to an END ESB at {offset:#x}"),
+            Place::Tima { pir } | Place::IndirectTima { pir } => self.tima_store(pir, offset, size, value),
+        }
+    }
+}
