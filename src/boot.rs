@@ -112,6 +112,7 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
     );
     crate::log::set_sink(None);
     firmware.services.hand_over();
+    arch::serve(firmware);
     heap.freeze();
     // SAFETY: `find_kernel` checked that a kernel is there; all that firmware needs is in its region.
     unsafe { arch::enter_kernel(entry, tree, home, arch::opal_entry_address(), firmware.memory.top()) }

@@ -1,32 +1,36 @@
 //! Why a call failed, and the one place where that becomes an OPAL return code.
 
+/// What a person reads of a failure. A reference to one, so that a result fits two registers: it passes through
+/// every call.
+pub type Reason = &'static &'static str;
+
 /// A failure, with what a person needs to find its cause. Logged once, at dispatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
     /// An argument is out of its documented range; the text names it.
-    Parameter(&'static str),
+    Parameter(Reason),
     /// The device or a caller before us is busy: try again.
     Busy,
     /// Try again after OPAL_POLL_EVENTS.
     BusyEvent,
     /// Part of the work is done, or the object is in use; the text says which.
-    Partial(&'static str),
+    Partial(Reason),
     /// The object is closed.
     Closed,
     /// The hardware failed or didn't answer in time; the text says where.
-    Hardware(&'static str),
+    Hardware(Reason),
     /// This machine or this bridge can't do that.
-    Unsupported(&'static str),
+    Unsupported(Reason),
     /// Not allowed.
-    Permission(&'static str),
+    Permission(Reason),
     /// No memory left for the request.
     NoMem,
     /// Something countable has run out.
-    Resource(&'static str),
+    Resource(Reason),
     /// Firmware is in a state that it should not be in.
-    Internal(&'static str),
+    Internal(Reason),
     /// The call doesn't fit the object's present state.
-    WrongState(&'static str),
+    WrongState(Reason),
     /// Nothing there.
     Empty,
     /// The OS must donate a page first (XIVE VP blocks).
@@ -34,7 +38,7 @@ pub enum Error {
     /// The XIVE VP or queue is still enabled.
     XiveFreeActive,
     /// The hardware took too long.
-    Timeout(&'static str),
+    Timeout(Reason),
 }
 
 impl Error {

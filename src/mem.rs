@@ -36,12 +36,13 @@ pub struct MemoryMap {
 
 impl MemoryMap {
     /// Whether `length` bytes at `address` are RAM that the OS owns. An empty range isn't.
+    #[inline(always)]
     pub fn is_os_ram(&self, address: u64, length: u64) -> bool {
-        let Some(end) = address.checked_add(length) else { return false };
-        if length == 0 || (address < self.firmware.end && end > self.firmware.start) {
-            return false;
-        }
-        self.ram.iter().any(|range| range.start <= address && end <= range.end)
+        // Every call checks pointers, so this is short: no call, and a sum that wraps is less than what it began with.
+        let end = address.wrapping_add(length);
+        self.ram
+            .iter()
+            .any(|range| range.start <= address && address < end && end <= range.end.min(self.firmware.start))
     }
 
     /// End of the highest RAM.
@@ -90,10 +91,11 @@ impl<T: OsNumber> OsPointer<T> {
     ///
     /// # Errors
     /// `Parameter` when it is null, misaligned, or not wholly inside RAM that the OS owns.
+    #[inline(always)]
     pub fn check(map: &MemoryMap, argument: u64) -> Result<Self> {
         let address = argument & REAL_MASK;
         if address == 0 || !address.is_multiple_of(T::SIZE) || !map.is_os_ram(address, T::SIZE) {
-            return Err(Error::Parameter("pointer"));
+            return Err(Error::Parameter(&"pointer"));
         }
         Ok(Self { address, what: PhantomData })
     }
@@ -131,7 +133,7 @@ impl OsBuffer {
     pub fn check(map: &MemoryMap, argument: u64, length: u64) -> Result<Self> {
         let address = argument & REAL_MASK;
         if address == 0 || !map.is_os_ram(address, length) {
-            return Err(Error::Parameter("buffer"));
+            return Err(Error::Parameter(&"buffer"));
         }
         Ok(Self { address, length })
     }

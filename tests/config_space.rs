@@ -216,7 +216,16 @@ fn a_switch_s_buses_are_numbered_depth_first() {
         .child(17, 0, third.clone());
     let upstream = up.clone();
     let machine = Machine::with(move |models| models[1].attach(0, upstream));
+    machine.models[1].clear_writes();
     let found = scan(&machine, 1);
+    let asked: std::collections::BTreeSet<u64> = machine.models[1]
+        .writes()
+        .iter()
+        .filter(|(offset, ..)| *offset == 0x140)
+        .map(|(_, _, address)| address >> 44 & 0xffff)
+        .collect();
+    assert!(asked.contains(&0x2f8), "a switch's own bus has 32 devices");
+    assert!(!asked.contains(&0x308) && !asked.contains(&0x508), "below a port there is one");
     let all: Vec<_> = found[0].all().iter().map(|d| (d.bdfn.as_u16(), d.buses)).collect();
     assert_eq!(
         all,

@@ -163,7 +163,7 @@ fn size_zero_closes_and_ignores_the_rest() {
 }
 
 #[test]
-fn devices_reach_what_the_table_says_and_nothing_after_the_window_is_closed() {
+fn b8_devices_reach_what_the_table_says_and_nothing_after_the_window_is_closed() {
     let machine = Machine::owned();
     let (table, page) = (0x2000_0000, 0x1_0000);
     machine.ram.write64(table + 8 * 0x1234, 0x5000_0000 | 3);
@@ -180,7 +180,7 @@ fn devices_reach_what_the_table_says_and_nothing_after_the_window_is_closed() {
 }
 
 #[test]
-fn replacing_a_table_leaves_no_stale_translation() {
+fn b8_replacing_a_table_leaves_no_stale_translation() {
     let machine = Machine::owned();
     machine.ram.write64(0x2000_0000 + 8, 0x5000_0000 | 3);
     machine.ram.write64(0x2100_0000 + 8, 0x6000_0000 | 3);
@@ -192,7 +192,7 @@ fn replacing_a_table_leaves_no_stale_translation() {
 }
 
 #[test]
-fn opening_forgets_that_an_address_had_no_translation() {
+fn b8_opening_forgets_that_an_address_had_no_translation() {
     let machine = Machine::owned();
     assert_eq!(machine.map(10, 1, 0x2000_0000, 0x1000, 0x1_0000), SUCCESS);
     assert_eq!(machine.models[0].dma_write(RID, 0x1_0000, b"1").unwrap_err().kind, FaultKind::PageFault);
@@ -227,7 +227,7 @@ fn tce_kill_makes_changed_tces_count() {
 }
 
 #[test]
-fn a_kill_of_pages_reaches_the_whole_pe() {
+fn b13_a_kill_of_pages_reaches_the_whole_pe_and_costs_what_one_of_the_pe_does() {
     let machine = Machine::new();
     machine.models[0].clear_writes();
     assert_eq!(machine.call(126, [0, 0, PE, 0x1_0000, 0x1234_0000, 7]), SUCCESS);
@@ -291,7 +291,7 @@ fn complete_reset(machine: &Machine) {
 }
 
 #[test]
-fn windows_and_options_survive_a_complete_reset() {
+fn b3_windows_and_options_survive_a_complete_reset() {
     let machine = Machine::owned();
     assert_eq!(machine.map(10, 1, 0x2000_0000, 0x1000, 0x1000), SUCCESS);
     assert_eq!(machine.four_gib(1), SUCCESS);
@@ -402,4 +402,75 @@ fn a_fenced_bridge_answers_hardware_and_keeps_its_windows() {
     assert_eq!(machine.tve(0, 10), 0x0000_0002_0000_0705);
     assert_eq!(machine.tve(0, 11), 0);
     assert_eq!(machine.models[0].peek(0x810), 0x0010_0400_0000_0000);
+}
+
+fn refuses(machine: &Machine, token: u64, args: &[u64]) {
+    let mut registers = [0; 8];
+    registers[..args.len()].copy_from_slice(args);
+    machine.models[0].clear_writes();
+    assert_eq!(machine.call(token, registers), PARAMETER, "{args:x?}");
+    assert_eq!(machine.models[0].writes(), [], "{args:x?}");
+}
+
+#[test]
+fn b5_a_bypass_that_wraps_is_refused() {
+    let machine = Machine::new();
+    refuses(&machine, 45, &[0, 5, 10, 16 << 20, (16_u64 << 20).wrapping_neg()]);
+    refuses(&machine, 45, &[0, 5, 11, BYPASS + (16 << 20), (16_u64 << 20).wrapping_neg()]);
+    refuses(&machine, 45, &[0, 5, 11, BYPASS, 1 << 63]);
+}
+
+#[test]
+fn b6_a_table_that_isn_t_aligned_to_its_level_is_refused() {
+    let machine = Machine::new();
+    for low in [1, 8, 0x800, 0x1000, 0x2_0000] {
+        refuses(&machine, 44, &[0, 5, 10, 1, 0x2000_0000 + low, 0x4_0000, 0x1_0000]);
+    }
+    refuses(&machine, 44, &[0, 5, 10, 1, 1 << 60 | 0x2000_0000, 0x4_0000, 0x1_0000]);
+}
+
+#[test]
+fn b7_a_table_in_firmware_s_memory_or_in_none_is_refused() {
+    let machine = Machine::new();
+    let info = opalite::phb::find(&machine.fw.phbs, 0).unwrap().lock().info().clone();
+    for table in [FIRMWARE.start, FIRMWARE.end - 0x1000, info.rtt.0, info.peltv.0, info.pest.0, FIRMWARE.end]
+    {
+        refuses(&machine, 44, &[0, 5, 10, 1, table, 0x1000, 0x1_0000]);
+    }
+    // The top level ends inside firmware's memory.
+    refuses(&machine, 44, &[0, 5, 10, 1, FIRMWARE.start & !((1 << 30) - 1), 1 << 30, 0x1000]);
+}
+
+#[test]
+fn b9_the_reserved_pe_has_no_windows() {
+    let machine = Machine::new();
+    refuses(&machine, 44, &[0, 511, 1022, 1, 0x2000_0000, 0x1000, 0x1000]);
+    refuses(&machine, 44, &[0, 511, 1023, 0, 0, 0, 0]);
+    refuses(&machine, 45, &[0, 511, 1023, BYPASS, GIB]);
+    assert_eq!(machine.call(44, [1, 511, 1022, 1, 0x2000_0000, 0x1000, 0x1000]), PARAMETER);
+    assert_eq!(machine.call(44, [1, 255, 510, 1, 0x2000_0000, 0x1000, 0x1000]), PARAMETER);
+}
+
+#[test]
+fn b10_a_window_wider_than_the_bus_is_refused() {
+    let machine = Machine::new();
+    refuses(&machine, 44, &[0, 5, 10, 5, 0x2000_0000, 0x1000, 0x1_0000]);
+    refuses(&machine, 44, &[0, 5, 10, 2, 0, 1 << 42, 0x1000]);
+    // Bit 59 is the selector: 57 bits are the most that five levels of 4 KiB make.
+    assert_eq!(machine.map(10, 5, 0x1000_0000, 0x1000, 0x1000), SUCCESS);
+    assert_eq!(machine.map(10, 3, 0x4000_0000, 0x4000, 0x4000_0000), PARAMETER, "63 bits");
+}
+
+#[test]
+fn b11_wide_arguments_aren_t_cut() {
+    let machine = Machine::new();
+    for wide in [1 << 16, 1 << 32, 1 << 63] {
+        refuses(&machine, 44, &[0, 5, 10 | wide, 1, 0x2000_0000, 0x1000, 0x1000]);
+        refuses(&machine, 44, &[0, 5 | wide, 10, 1, 0x2000_0000, 0x1000, 0x1000]);
+        refuses(&machine, 44, &[0, 5, 10, 1 | wide, 0x2000_0000, 0x1000, 0x1000]);
+        refuses(&machine, 44, &[wide, 5, 10, 1, 0x2000_0000, 0x1000, 0x1000]);
+        refuses(&machine, 45, &[0, 5, 11 | wide, BYPASS, GIB]);
+        refuses(&machine, 126, &[0, 1 | wide, 5, 0, 0, 0]);
+        refuses(&machine, 126, &[0, 1, 5 | wide, 0, 0, 0]);
+    }
 }

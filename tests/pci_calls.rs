@@ -216,8 +216,10 @@ fn the_os_can_freeze_a_pe() {
         assert_eq!(machine.call(97, [0, 9, action]), SUCCESS);
         assert_eq!(machine.models[0].frozen(9), frozen);
         assert_eq!(machine.freeze_status(9), (SUCCESS, action as u8, 0));
+        assert_eq!(machine.next_error(), (SUCCESS, 9, 3, 4));
         assert_eq!(machine.call(26, [0, 9, 3]), SUCCESS);
         assert_eq!(machine.freeze_status(9), (SUCCESS, 0, 0));
+        assert_eq!(machine.next_error(), (SUCCESS, u64::MAX, 0, 0));
     }
 }
 
@@ -284,12 +286,20 @@ fn hot_and_fundamental_resets_reach_the_device_and_end_with_the_link_up() {
             assert!(wait > 0, "scope {scope}: {wait}");
             assert_eq!(machine.config_read(0, 0x100, 0, 4), (HARDWARE, u32::MAX), "blocked meanwhile");
             assert_eq!(machine.config_read(0, 0, 0, 4), (SUCCESS, 0x04c1_1014), "the root port isn't");
+            let quiet = [0x1c20, 0x1c28, 0x1c30, 0x1b30].map(|at| machine.models[0].peek(at));
+            assert_eq!(quiet, [0; 4], "a link that goes down on purpose is no error");
+            // Status of the root port that the OS hasn't looked at yet, and bus numbers that were lost.
+            let port = machine.models[0].root_port();
+            port.poke(0x04, 0x2000_0006);
+            port.poke(0x18, 0);
             let (result, passed) = machine.finish(slot, wait);
             assert_eq!(result, 0);
             assert!(passed >= least, "scope {scope} took {passed} ms");
             assert!(seen.resets() > before, "scope {scope} didn't reset the device");
             assert_eq!(machine.config_read(0, 0x100, 0, 4), (SUCCESS, 0x0010_1b36));
             assert_eq!(machine.call(49, [slot, scope, 0]), SUCCESS);
+            assert_eq!(port.register(0x18), 0x00ff_0100);
+            assert_eq!(port.register(0x04), 0x2000_0006);
             assert_eq!(machine.models[0].peek(0x1c20), 0x2130_006e_fca8_bc00, "errors are reported again");
         }
         assert!(seen.resets() >= resets + 2);
@@ -531,4 +541,85 @@ fn every_pci_call_is_claimed_by_check_token() {
     for token in [11, 12, 24, 30, 33, 34, 35, 36, 38, 43, 50, 51, 52, 54, 61] {
         assert_eq!(machine.call(80, [token]), 0, "{token}");
     }
+}
+
+#[test]
+fn b23_tables_are_as_large_as_the_bridge_has_pes() {
+    let machine = Machine::new();
+    for (id, pes) in [(0, 512), (1, 256)] {
+        let info = phb::find(&machine.fw.phbs, id).unwrap().lock().info().clone();
+        assert_eq!((info.peltv.1, info.pest.1), (pes * pes / 8, 16 * pes));
+    }
+}
+
+#[test]
+fn b34_the_output_of_get_option_is_checked() {
+    let machine = Machine::new();
+    for bad in [0, 4, FIRMWARE.start, FIRMWARE.end, !7] {
+        assert_eq!(machine.call(180, [0, 1, bad]), PARAMETER, "{bad:#x}");
+    }
+}
+
+#[test]
+fn b39_the_first_reset_after_boot_works() {
+    let machine = Machine::with(|models| models[0].attach(0, nvme()));
+    for scope in [4, 5, 4, 1, 5] {
+        let wait = machine.call(49, [0, scope, 1]);
+        assert!(wait > 0, "scope {scope}: {wait}");
+        assert_eq!(machine.finish(0, wait).0, 0, "scope {scope}");
+    }
+}
+
+#[test]
+fn b40_a_reset_that_runs_never_says_that_it_is_done() {
+    let machine = Machine::with(|models| models[0].attach(0, nvme()));
+    assert_eq!(machine.call(49, [0, 5, 1]), 250);
+    // However far the clock went meanwhile, PERST's end, training and settling are polls of their own.
+    for _ in 0..2 {
+        opalite::arch::advance_timebase(249 * 512_000);
+        assert!(machine.call(62, [0]) > 0);
+    }
+}
+
+#[test]
+fn clearing_a_freeze_clears_what_the_bridge_reported() {
+    let machine = Machine::new();
+    let model = &machine.models[0];
+    model.freeze(5);
+    let groups = [0xc80, 0xd00, 0xd80, 0xe00, 0xe80, 0x1900, 0x1c00];
+    for group in groups {
+        for at in [0, 8, 0x40, 0x48] {
+            model.poke(group + at, 0x1234_5678_9abc_def0);
+        }
+    }
+    model.poke(0xc00, 0xf0);
+    model.poke(0xc18, 0xff);
+    let port = model.root_port();
+    port.poke(0x104, 0x10_0000);
+    port.poke(0x1c, 0x2000_0000);
+    assert_eq!(machine.call(26, [0, 5, 3]), SUCCESS);
+    for group in groups {
+        assert_eq!([0, 8, 0x40, 0x48].map(|at| model.peek(group + at)), [0; 4], "{group:#x}");
+    }
+    assert_eq!((model.peek(0xc00), model.peek(0xc18)), (0, 0));
+    assert_eq!((port.register(0x104), port.register(0x1c) >> 24), (0, 0));
+}
+
+#[test]
+fn changing_the_link_clears_no_status_of_it() {
+    let machine = Machine::new();
+    let port = machine.models[0].root_port();
+    port.poke(0x58, 0xc000_0000);
+    assert!(machine.call(49, [0, 5, 1]) > 0);
+    assert_eq!(port.register(0x58), 0xc000_0010, "disabled, status as before");
+}
+
+#[test]
+fn all_msis_of_a_word_survive_a_complete_reset() {
+    let machine = Machine::new();
+    assert_eq!(machine.call(37, [0, 5, 0x123]), SUCCESS);
+    assert_eq!(machine.call(37, [0, 6, 0x121]), SUCCESS);
+    let wait = machine.call(49, [0, 1, 1]);
+    assert_eq!(machine.finish(0, wait).0, 0);
+    assert_eq!(machine.table(0, 2, 0x48), 0x0000_0006_0000_0005);
 }

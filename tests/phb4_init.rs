@@ -179,3 +179,35 @@ fn tables_lie_in_firmware_s_region_aligned_to_their_size() {
     all.sort_by_key(|range| range.start);
     assert!(all.windows(2).all(|pair| pair[0].end <= pair[1].start), "tables overlap");
 }
+
+#[test]
+fn old_errors_are_cleared_on_the_way() {
+    let machine = Machine::new();
+    let writes = machine.models[0].writes();
+    for register in [0x1aa0, 0x1aa8, 0x1ab0, 0x1900, 0x1c00, 0xc80, 0xd00, 0xd80, 0xe00, 0xe80] {
+        assert!(writes.contains(&(register, 8, u64::MAX)), "{register:#x}");
+    }
+    for register in [0x1ab8, 0xc00, 0xc40] {
+        assert!(writes.contains(&(register, 8, 0)), "{register:#x}");
+    }
+    let port = machine.models[0].root_port();
+    assert_eq!(port.register(0x50) & 0xef, 0xf, "errors are reported, payloads have 128 bytes");
+    assert_eq!(port.register(0x70) & 0x2f, 0x25);
+    assert_eq!(port.register(0x108), 0xd000);
+    assert_eq!(port.register(0x118) & 0x140, 0x140);
+}
+
+#[test]
+fn the_first_pesta_entry_is_written_before_any_other_table() {
+    let machine = Machine::new();
+    let selects = machine.models[0].writes().into_iter().filter(|(offset, ..)| *offset == 0x220);
+    let tables: Vec<u64> = selects.map(|(_, _, address)| address >> 48 & 0x1f).collect();
+    assert_eq!(tables, [7, 2, 6, 9, 16, 17, 7, 8, 20]);
+}
+
+#[test]
+fn errors_are_masked_until_the_end() {
+    let machine = Machine::new();
+    let mask: Vec<_> = machine.models[0].writes().into_iter().filter(|(at, ..)| *at == 0xc18).collect();
+    assert_eq!(mask, [(0xc18, 8, u64::MAX), (0xc18, 8, 0)]);
+}

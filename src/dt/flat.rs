@@ -37,7 +37,7 @@ pub struct Events<'a> {
     at: usize,
 }
 
-const BROKEN: Error = Error::Parameter("device tree blob");
+const BROKEN: Error = Error::Parameter(&"device tree blob");
 
 fn word(bytes: &[u8], at: usize) -> Result<u32> {
     let bytes = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()).ok_or(BROKEN)?;

@@ -103,10 +103,10 @@ impl Tree {
                 (Event::End, Some(_)) => {
                     path.pop();
                 }
-                _ => return Err(Error::Parameter("device tree blob")),
+                _ => return Err(Error::Parameter(&"device tree blob")),
             }
         }
-        if path.is_empty() { Ok(tree) } else { Err(Error::Parameter("device tree blob")) }
+        if path.is_empty() { Ok(tree) } else { Err(Error::Parameter(&"device tree blob")) }
     }
 
     /// The node at a path of full names, such as `/cpus/PowerPC,POWER9@0`.

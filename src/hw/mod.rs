@@ -2,6 +2,7 @@
 //! whether it talks to silicon, to QEMU or to a model in a host test.
 
 pub mod bt;
+pub mod fault;
 pub mod lpc;
 pub mod mmio;
 pub mod occ;

@@ -70,7 +70,7 @@ impl<I: Mmio> Window<I> {
     }
 
     fn status(&self) -> Result {
-        if (self.take_hmer)() & (FAILED | STATUS) == 0 { Ok(()) } else { Err(Error::Hardware("XSCOM")) }
+        if (self.take_hmer)() & (FAILED | STATUS) == 0 { Ok(()) } else { Err(Error::Hardware(&"XSCOM")) }
     }
 }
 

@@ -27,7 +27,7 @@ impl TryFrom<u64> for Mode {
         match argument {
             0 => Ok(Self::Emulation),
             1 => Ok(Self::Exploitation),
-            _ => Err(Error::Parameter("XIVE mode")),
+            _ => Err(Error::Parameter(&"XIVE mode")),
         }
     }
 }
@@ -39,7 +39,7 @@ pub struct Vp(pub u32);
 impl TryFrom<u64> for Vp {
     type Error = Error;
     fn try_from(argument: u64) -> Result<Self> {
-        u32::try_from(argument).map(Self).map_err(|_| Error::Parameter("VP"))
+        u32::try_from(argument).map(Self).map_err(|_| Error::Parameter(&"VP"))
     }
 }
 
@@ -68,7 +68,7 @@ impl TryFrom<u64> for Priority {
     fn try_from(argument: u64) -> Result<Self> {
         match u8::try_from(argument) {
             Ok(number @ 0..=7) => Ok(Self(number)),
-            _ => Err(Error::Parameter("priority")),
+            _ => Err(Error::Parameter(&"priority")),
         }
     }
 }
@@ -124,11 +124,11 @@ impl QueuePage {
             16 => 16,
             21 => 21,
             24 => 24,
-            _ => return Err(Error::Parameter("queue order")),
+            _ => return Err(Error::Parameter(&"queue order")),
         };
         let buffer = OsBuffer::check(map, address, 1 << order)?;
         if !buffer.address.is_multiple_of(1 << order) {
-            return Err(Error::Parameter("queue page alignment"));
+            return Err(Error::Parameter(&"queue page alignment"));
         }
         Ok(Some(Self { address: buffer.address, order }))
     }
@@ -164,7 +164,7 @@ impl Queue {
     /// `Parameter` for an unknown flag and what [`QueuePage::check`] rejects.
     pub fn decode(map: &MemoryMap, address: u64, order: u64, flags: u64) -> Result<Option<Self>> {
         if flags & !(Self::ENABLED | Self::ALWAYS_NOTIFY | Self::ESCALATE) != 0 {
-            return Err(Error::Parameter("queue flags"));
+            return Err(Error::Parameter(&"queue flags"));
         }
         if flags & Self::ENABLED == 0 {
             return Ok(None);
@@ -227,14 +227,14 @@ impl VpSettings {
     /// `Parameter` for an unknown flag or a report address that isn't 256 aligned bytes of the OS.
     pub fn decode(map: &MemoryMap, flags: u64, report: u64) -> Result<Option<Self>> {
         if flags & !(Self::ENABLED | Self::SINGLE_ESCALATION) != 0 {
-            return Err(Error::Parameter("VP flags"));
+            return Err(Error::Parameter(&"VP flags"));
         }
         if flags & Self::ENABLED == 0 {
             return Ok(None);
         }
         let report = if report == 0 { 0 } else { OsBuffer::check(map, report, 256)?.address };
         if report & 0xff != 0 {
-            return Err(Error::Parameter("report address"));
+            return Err(Error::Parameter(&"report address"));
         }
         Ok(Some(Self { single_escalation: flags & Self::SINGLE_ESCALATION != 0, report }))
     }
@@ -281,15 +281,15 @@ impl TryFrom<u64> for Dump {
             0 => Ok(Self::Physical),
             1 => Ok(Self::Pool),
             2 => Ok(Self::Os),
-            3 => Err(Error::Unsupported("user ring")),
+            3 => Err(Error::Unsupported(&"user ring")),
             4 => Ok(Self::Vp),
-            5 => Err(Error::Unsupported("XICS emulation")),
-            _ => Err(Error::Parameter("dump type")),
+            5 => Err(Error::Unsupported(&"XICS emulation")),
+            _ => Err(Error::Parameter(&"dump type")),
         }
     }
 }
 
-const NONE: Error = Error::Unsupported("no XIVE");
+const NONE: Error = Error::Unsupported(&"no XIVE");
 
 /// What the calls ask of the machine's interrupt controller. The defaults are those of a machine without XIVE.
 ///

@@ -111,7 +111,7 @@ impl<I: Mmio, R: Ram> Xive1<I, R> {
     pub fn new(setup: Setup<'_, I, R>) -> Result<Self> {
         let Setup { chip, threads, addresses, xscom, ic, vc, ram, tables } = setup;
         let block = u8::try_from(chip.0).ok().filter(|&block| block < 16);
-        let block = block.ok_or(Error::Unsupported("XIVE block of the chip"))?;
+        let block = block.ok_or(Error::Unsupported(&"XIVE block of the chip"))?;
         setup::bars(&setup::Scom(xscom), &addresses);
         setup::configure(&ic, block);
         setup::domains(&ic, block);
@@ -142,7 +142,7 @@ impl<I: Mmio, R: Ram> Xive1<I, R> {
         let state = self.state.lock();
         match state.mode {
             Some(Mode::Exploitation) => Ok(state),
-            _ => Err(Error::WrongState("XIVE isn't in exploitation mode")),
+            _ => Err(Error::WrongState(&"XIVE isn't in exploitation mode")),
         }
     }
 
@@ -152,7 +152,7 @@ impl<I: Mmio, R: Ram> Xive1<I, R> {
     }
 
     fn check_chip(&self, chip: Option<ChipId>) -> Result {
-        if chip.is_none_or(|chip| chip == self.chip) { Ok(()) } else { Err(Error::Parameter("chip")) }
+        if chip.is_none_or(|chip| chip == self.chip) { Ok(()) } else { Err(Error::Parameter(&"chip")) }
     }
 }
 
@@ -161,9 +161,9 @@ impl<I: Mmio, R: Ram> Sources for Xive1<I, R> {
         let state = self.state.get_mut();
         let first = state.devices.checked_sub(count).map(|first| first & !(align - 1));
         let first = first.filter(|&first| count != 0 && first > FIRST_SOURCE);
-        let first = first.ok_or(Error::Resource("interrupt sources"))?;
+        let first = first.ok_or(Error::Resource(&"interrupt sources"))?;
         if state.allocated.next(first).is_some_and(|taken| taken < state.devices) {
-            return Err(Error::Resource("interrupt sources"));
+            return Err(Error::Resource(&"interrupt sources"));
         }
         state.devices = first;
         let mut eas = state.idle_eas(first);

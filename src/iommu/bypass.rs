@@ -4,7 +4,7 @@
 //! lives at the top of RAM.
 
 use super::geometry::below_4_gib;
-use super::{FOUR_GIB, Select, WindowIndex};
+use super::{FOUR_GIB, Modes, WindowIndex};
 use crate::error::{Error, Result};
 use crate::mem::{BYPASS_GRAIN, MemoryMap};
 
@@ -19,41 +19,43 @@ const MAX_END: u64 = (1 << 50) - BYPASS_GRAIN;
 pub struct Bypass {
     start: u64,
     end: u64,
+    modes: Modes,
 }
 
 impl Bypass {
     /// Checks a request: `pci_start` is a bus address, with the selector bit where the mode has one.
     ///
     /// # Errors
-    /// `Parameter` when the start isn't on this window's side of the selector, when start or size isn't a multiple of
-    /// 16 MiB, when the range ends beyond what can be encoded, or when firmware's memory leaves nothing of it.
-    pub fn new(
-        select: Select,
-        index: WindowIndex,
-        pci_start: u64,
-        size: u64,
-        memory: &MemoryMap,
-    ) -> Result<Self> {
-        let start = match select {
-            Select::Bit59 if pci_start >> SELECTOR == index as u64 => pci_start & ((1 << SELECTOR) - 1),
-            Select::FourGiB if (pci_start >= FOUR_GIB) == (index == WindowIndex::One) => pci_start,
-            _ => return Err(Error::Parameter("bypass start is in another window")),
-        };
+    /// `Parameter` when the start isn't on this window's side of the selector in any mode, when start or size isn't a
+    /// multiple of 16 MiB, when the range ends beyond what can be encoded, or when firmware's memory leaves nothing of
+    /// it.
+    #[inline(always)]
+    pub fn new(index: WindowIndex, pci_start: u64, size: u64, memory: &MemoryMap) -> Result<Self> {
+        let start = pci_start & ((1 << SELECTOR) - 1);
         if !start.is_multiple_of(BYPASS_GRAIN) || !size.is_multiple_of(BYPASS_GRAIN) || size == 0 {
-            return Err(Error::Parameter("bypass limits are multiples of 16 MiB"));
+            return Err(Error::Parameter(&"bypass limits are multiples of 16 MiB"));
         }
         let end = start.checked_add(size).filter(|&end| end <= MAX_END);
-        let end = end.ok_or(Error::Parameter("bypass end"))?;
-        if select == Select::FourGiB && index == WindowIndex::Zero && !below_4_gib(end) {
-            return Err(Error::Parameter("window doesn't fit its side of 4 GiB"));
-        }
+        let end = end.ok_or(Error::Parameter(&"bypass end"))?;
+        let four_gib = match index {
+            WindowIndex::Zero => below_4_gib(end),
+            WindowIndex::One => start >= FOUR_GIB,
+        };
+        let modes = Modes {
+            bit59: pci_start >> SELECTOR == index as u64,
+            four_gib: pci_start >> SELECTOR == 0 && four_gib,
+        };
         let end = end.min(memory.firmware.start & !(BYPASS_GRAIN - 1));
         if start >= end {
-            return Err(Error::Parameter("bypass of nothing but firmware's memory"));
+            return Err(Error::Parameter(&"bypass of nothing but firmware's memory"));
         }
-        Ok(Self { start, end })
+        Ok(Self { start, end, modes })
     }
 
+    /// Where the window can be used.
+    pub const fn modes(&self) -> Modes {
+        self.modes
+    }
     /// First real address.
     pub const fn start(&self) -> u64 {
         self.start

@@ -1,7 +1,7 @@
 //! Shapes of translated windows. A shape or a table that exists as a type passed every check of
 //! `reference/phb-dma-windows.md` §6.7; nothing looks again.
 
-use super::{FOUR_GIB, Select, Translation, WindowIndex};
+use super::{FOUR_GIB, Modes, Translation, WindowIndex};
 use crate::error::{Error, Result};
 use crate::mem::MemoryMap;
 
@@ -25,27 +25,26 @@ impl Geometry {
     /// # Errors
     /// `Parameter` when the generation doesn't translate that page, when the levels or the table's size can't be
     /// encoded, or when the window would be wider than the bus.
+    #[inline(always)]
     pub fn new(translation: &Translation, page_bytes: u64, levels: u64, level_bytes: u64) -> Result<Self> {
         if !matches!(levels, 1..=5) {
-            return Err(Error::Parameter("TCE levels"));
+            return Err(Error::Parameter(&"TCE levels"));
         }
         if !level_bytes.is_power_of_two() || level_bytes < 4096 {
-            return Err(Error::Parameter("TCE table size"));
+            return Err(Error::Parameter(&"TCE table size"));
         }
         let level_shift = level_bytes.trailing_zeros();
         if level_shift > MAX_LEVEL_SHIFT {
-            return Err(Error::Parameter("TCE table size"));
+            return Err(Error::Parameter(&"TCE table size"));
+        }
+        if !page_bytes.is_power_of_two() || page_bytes & translation.page_sizes == 0 {
+            return Err(Error::Parameter(&"IO page size"));
         }
         let page_shift = page_bytes.trailing_zeros();
-        if !page_bytes.is_power_of_two()
-            || !translation.page_shifts.iter().any(|&s| u32::from(s) == page_shift)
-        {
-            return Err(Error::Parameter("IO page size"));
-        }
         let geometry =
             Self { page_shift: page_shift as u8, levels: levels as u8, level_shift: level_shift as u8 };
         if geometry.width() > BUS_BITS {
-            return Err(Error::Parameter("window wider than the bus"));
+            return Err(Error::Parameter(&"window wider than the bus"));
         }
         Ok(geometry)
     }
@@ -68,8 +67,12 @@ impl Geometry {
         self.level_shift
     }
     /// Bits of bus address that the window spans.
+    #[inline(always)]
     pub const fn width(self) -> u32 {
-        self.levels as u32 * (self.level_shift as u32 - 3) + self.page_shift as u32
+        // At most 8 * 31 + 31, and a table has 4 KiB at least: nothing wraps.
+        (self.levels as u32)
+            .wrapping_mul((self.level_shift as u32).wrapping_sub(3))
+            .wrapping_add(self.page_shift as u32)
     }
     /// Whether bus addresses at or above 4 GiB are in the window's reach.
     pub const fn reaches_beyond_4_gib(self) -> bool {
@@ -90,31 +93,29 @@ impl Table {
     /// # Errors
     /// `Parameter` when it isn't aligned to the size of a level (hardware ORs the index in) or isn't wholly in RAM
     /// that the OS owns.
+    #[inline(always)]
     pub fn new(geometry: Geometry, address: u64, memory: &MemoryMap) -> Result<Self> {
         let bytes = 1 << geometry.level_shift;
         if address & (bytes - 1) != 0 {
-            return Err(Error::Parameter("TCE table alignment"));
+            return Err(Error::Parameter(&"TCE table alignment"));
         }
         if !memory.is_os_ram(address, bytes) {
-            return Err(Error::Parameter("TCE table not in RAM of the OS"));
+            return Err(Error::Parameter(&"TCE table not in RAM of the OS"));
         }
         Ok(Self { geometry, address })
     }
 
-    /// Checks that the window can be used at its place: in the 4 GiB mode the first 4 GiB of a table in window 1 are
-    /// never reached, and what a one-level table in window 0 has beyond them neither. A table of more levels may
-    /// reach further than it is filled, so its reach says nothing about window 0.
-    ///
-    /// # Errors
-    /// `Parameter` when part of the window that the OS must mean can't be reached.
-    pub fn fits(&self, select: Select, index: WindowIndex) -> Result {
+    /// Where the window can be used: in the 4 GiB mode the first 4 GiB of a table in window 1 are never reached, and
+    /// what a one-level table in window 0 has beyond them neither. A table of more levels may reach further than it is
+    /// filled, so its reach says nothing about window 0.
+    #[inline(always)]
+    pub const fn modes(&self, index: WindowIndex) -> Modes {
         let beyond = self.geometry.reaches_beyond_4_gib();
-        let bad = match (select, index) {
-            (Select::Bit59, _) => false,
-            (Select::FourGiB, WindowIndex::Zero) => beyond && self.geometry.levels == 1,
-            (Select::FourGiB, WindowIndex::One) => !beyond,
+        let four_gib = match index {
+            WindowIndex::Zero => !(beyond && self.geometry.levels == 1),
+            WindowIndex::One => beyond,
         };
-        if bad { Err(Error::Parameter("window doesn't fit its side of 4 GiB")) } else { Ok(()) }
+        Modes { bit59: true, four_gib }
     }
 
     /// Its shape.
@@ -136,7 +137,8 @@ pub(super) const fn below_4_gib(end: u64) -> bool {
 mod tests {
     use super::*;
 
-    const PHB4: Translation = Translation { page_shifts: &[12, 16, 21, 30], no_translate_50: true };
+    const PHB4: Translation =
+        Translation { page_sizes: 1 << 12 | 1 << 16 | 1 << 21 | 1 << 30, no_translate_50: true };
 
     #[test]
     fn width_counts_levels_and_page() {

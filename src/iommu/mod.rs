@@ -10,6 +10,7 @@ pub mod tve;
 pub mod window;
 
 use crate::error::{Error, Result};
+use crate::hw::fault::Outcome;
 use tve::Tve;
 
 /// A partitionable endpoint of one bridge. It exists only if that bridge has it: [`PeLimits::pe`] makes it.
@@ -52,7 +53,11 @@ impl PeLimits {
     /// `Parameter` when the bridge has none.
     #[inline(always)]
     pub fn pe(self, number: u64) -> Result<PeNumber> {
-        if number < u64::from(self.count) { Ok(PeNumber(number as u16)) } else { Err(Error::Parameter("PE")) }
+        if number < u64::from(self.count) {
+            Ok(PeNumber(number as u16))
+        } else {
+            Err(Error::Parameter(&"PE"))
+        }
     }
 }
 
@@ -66,11 +71,10 @@ pub enum WindowIndex {
 }
 
 /// A place for a window: a PE that the OS may use, and one of its two TVEs.
+///
+/// It is kept as the index of the TVE: twice the PE, plus which window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot {
-    pe: PeNumber,
-    index: WindowIndex,
-}
+pub struct Slot(u16);
 
 impl Slot {
     /// Checks a PE and the number of its window, which is twice the PE's plus 0 or 1.
@@ -82,24 +86,24 @@ impl Slot {
     pub fn new(limits: PeLimits, pe: u64, window: u64) -> Result<Self> {
         let pe = limits.pe(pe)?;
         if pe == limits.reserved() {
-            return Err(Error::Parameter("the reserved PE has no windows"));
+            return Err(Error::Parameter(&"the reserved PE has no windows"));
         }
         if window >> 1 != u64::from(pe.0) {
-            return Err(Error::Parameter("window of another PE"));
+            return Err(Error::Parameter(&"window of another PE"));
         }
-        Ok(Self { pe, index: if window & 1 == 0 { WindowIndex::Zero } else { WindowIndex::One } })
+        Ok(Self(window as u16))
     }
     /// The PE.
     pub const fn pe(self) -> PeNumber {
-        self.pe
+        PeNumber(self.0 >> 1)
     }
     /// Which of its windows.
     pub const fn index(self) -> WindowIndex {
-        self.index
+        if self.0 & 1 == 0 { WindowIndex::Zero } else { WindowIndex::One }
     }
     /// Index in the bridge's TVT.
     pub const fn tve_index(self) -> usize {
-        (self.pe.0 as usize) << 1 | self.index as usize
+        self.0 as usize
     }
 }
 
@@ -112,16 +116,42 @@ pub enum Select {
     FourGiB,
 }
 
+/// In which ways of choosing the TVE a window is right: all that it reaches lies on its own side. The mode is only known
+/// under the bridge's lock, and everything else about a window is checked before that is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Modes {
+    bit59: bool,
+    four_gib: bool,
+}
+
+impl Modes {
+    /// Whether this way is among them.
+    #[inline(always)]
+    pub const fn include(self, select: Select) -> bool {
+        match select {
+            Select::Bit59 => self.bit59,
+            Select::FourGiB => self.four_gib,
+        }
+    }
+}
+
 /// Where TVE 1 begins in the 4 GiB mode.
 pub const FOUR_GIB: u64 = 1 << 32;
 
 /// What a generation of bridges translates.
 #[derive(Debug)]
 pub struct Translation {
-    /// log2 of the IO page sizes, ascending.
-    pub page_shifts: &'static [u8],
+    /// Sizes of the IO pages, added up.
+    pub page_sizes: u64,
     /// Whether a no-translate TVE must set bit 56.
     pub no_translate_50: bool,
+}
+
+impl Translation {
+    /// log2 of the IO page sizes, ascending.
+    pub fn page_shifts(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..u64::BITS).filter(|&shift| self.page_sizes >> shift & 1 != 0)
+    }
 }
 
 /// Which cached translations to drop.
@@ -139,26 +169,23 @@ pub trait Bridge {
     fn select(&self) -> Select;
     /// The TVE that is wanted in a slot.
     fn tve(&self, slot: Slot) -> Tve;
-    /// Writes a TVE, or changes nothing.
-    ///
-    /// # Errors
-    /// `Hardware` when the bridge doesn't answer; what is wanted is then as before.
-    fn write_tve(&mut self, slot: Slot, tve: Tve) -> Result;
+    /// Writes a TVE. Whether the bridge took it shows at the invalidation, which always follows.
+    fn write_tve(&mut self, slot: Slot, tve: Tve);
     /// Puts back what was wanted in a slot after a failure, and, if the bridge still answers, what it holds.
     fn restore_tve(&mut self, slot: Slot, tve: Tve);
     /// Drops cached translations; when it returns, no access that used them is under way.
     ///
     /// # Errors
-    /// `Hardware` when the bridge doesn't answer or doesn't finish in time.
-    fn invalidate(&mut self, kill: Kill) -> Result;
+    /// When the bridge doesn't answer or doesn't finish in time.
+    fn invalidate(&mut self, kill: Kill) -> Outcome;
     /// Stops a PE's DMA; tells whether it ran before.
     ///
     /// # Errors
-    /// `Hardware` when the bridge doesn't answer.
-    fn stop_dma(&mut self, pe: PeNumber) -> Result<bool>;
+    /// When the bridge doesn't answer.
+    fn stop_dma(&mut self, pe: PeNumber) -> Outcome<bool>;
     /// Lets a PE's DMA run.
     ///
     /// # Errors
-    /// `Hardware` when the bridge doesn't answer.
-    fn resume_dma(&mut self, pe: PeNumber) -> Result;
+    /// When the bridge doesn't answer.
+    fn resume_dma(&mut self, pe: PeNumber) -> Outcome;
 }

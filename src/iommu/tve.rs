@@ -66,17 +66,19 @@ impl Tve {
     pub const CLOSED: Self = Self(0);
 
     /// The TVE that walks a table.
+    #[inline(always)]
     pub fn translated(table: &Table) -> Self {
         let geometry = table.geometry();
         let mut word = Translated(0);
         word.set_table(table.address() >> 12);
-        word.set_levels(geometry.levels() - 1);
-        word.set_size(geometry.level_shift() - 11);
-        word.set_page(geometry.page_shift() - 11);
+        word.set_levels(geometry.levels().wrapping_sub(1));
+        word.set_size(geometry.level_shift().wrapping_sub(11));
+        word.set_page(geometry.page_shift().wrapping_sub(11));
         Self(word.0)
     }
 
     /// The TVE that passes a range unchanged.
+    #[inline(always)]
     pub fn no_translate(translation: &Translation, bypass: &Bypass) -> Self {
         let (start, end) = (bypass.start() >> 24, bypass.end() >> 24);
         let mut word = NoTranslate(0);
@@ -94,8 +96,8 @@ impl Tve {
         self.0
     }
 
-    /// From the word.
-    pub const fn from_bits(bits: u64) -> Self {
+    /// From the word that one of the above made.
+    pub(crate) const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 

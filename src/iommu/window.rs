@@ -6,43 +6,48 @@
 use super::tve::Tve;
 use super::{Bridge, Kill, Select, Slot, WindowIndex};
 use crate::error::{Error, Result};
+use crate::hw::fault::Outcome;
 
 /// Opens a window, or replaces what it was.
 ///
 /// # Errors
-/// `Hardware` when the bridge doesn't answer; nothing has changed then.
-pub fn set<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot, tve: Tve) -> Result {
+/// When the bridge doesn't answer; nothing has changed then.
+#[inline(always)]
+pub fn set<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot, tve: Tve) -> Outcome {
     let old = bridge.tve(slot);
-    if !old.is_open() || old == tve {
-        // Hardware may remember that an address had no translation.
-        return put(bridge, slot, old, tve);
+    if old.is_open() && old != tve {
+        return replace(bridge, slot, old, tve);
     }
-    let ran = bridge.stop_dma(slot.pe())?;
-    let mut result = put(bridge, slot, old, Tve::CLOSED);
-    if result.is_ok() {
-        result = put(bridge, slot, old, tve);
-    }
-    if ran {
-        let resumed = bridge.resume_dma(slot.pe());
-        if resumed.is_err() && result.is_ok() {
-            bridge.restore_tve(slot, old);
-            result = resumed;
-        }
-    }
-    result
+    // Hardware may remember that an address had no translation, so there is a kill here too.
+    put(bridge, slot, old, tve)
 }
 
 /// Closes a window. A closed one may be closed again.
 ///
 /// # Errors
-/// `Hardware` when the bridge doesn't answer; nothing has changed then.
-pub fn unset<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot) -> Result {
+/// When the bridge doesn't answer; nothing has changed then.
+#[inline(always)]
+pub fn unset<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot) -> Outcome {
     let old = bridge.tve(slot);
     put(bridge, slot, old, Tve::CLOSED)
 }
 
-fn put<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot, old: Tve, new: Tve) -> Result {
-    let result = bridge.write_tve(slot, new).and_then(|()| bridge.invalidate(Kill::Pe(slot.pe())));
+#[cold]
+fn replace<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot, old: Tve, new: Tve) -> Outcome {
+    let ran = bridge.stop_dma(slot.pe())?;
+    let replaced = put(bridge, slot, old, Tve::CLOSED).and_then(|()| put(bridge, slot, old, new));
+    let resumed = if ran { bridge.resume_dma(slot.pe()) } else { Ok(()) };
+    let result = replaced.and(resumed);
+    if result.is_err() {
+        bridge.restore_tve(slot, old);
+    }
+    result
+}
+
+#[inline(always)]
+fn put<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot, old: Tve, new: Tve) -> Outcome {
+    bridge.write_tve(slot, new);
+    let result = bridge.invalidate(Kill::Pe(slot.pe()));
     if result.is_err() {
         bridge.restore_tve(slot, old);
     }
@@ -57,9 +62,9 @@ fn put<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot, old: Tve, new: Tve) -> Re
 pub fn may_select(to: Select, windows: impl Iterator<Item = (WindowIndex, Tve)>) -> Result {
     for (index, tve) in windows {
         match index {
-            WindowIndex::One if tve.is_open() => return Err(Error::WrongState("a window 1 is open")),
+            WindowIndex::One if tve.is_open() => return Err(Error::WrongState(&"a window 1 is open")),
             WindowIndex::Zero if to == Select::FourGiB && tve.reaches_beyond_4_gib() => {
-                return Err(Error::WrongState("a window 0 is larger than 4 GiB"));
+                return Err(Error::WrongState(&"a window 0 is larger than 4 GiB"));
             }
             _ => {}
         }

@@ -6,14 +6,15 @@ use crate::mem::{OsBuffer, OsNumber, OsPointer};
 
 /// The eight argument registers of a call. Registers beyond the call's own arguments hold garbage.
 #[derive(Clone, Copy, Debug)]
-pub struct Args<'a>(pub &'a [u64; 8]);
+#[repr(transparent)]
+pub struct Args(pub [u64; 8]);
 
-impl Args<'_> {
+impl Args {
     /// Argument `N`, whole.
     #[inline(always)]
     pub fn u64<const N: usize>(&self) -> u64 {
         const { assert!(N < 8) };
-        let [a, b, c, d, e, f, g, h] = *self.0;
+        let [a, b, c, d, e, f, g, h] = self.0;
         match N {
             0 => a,
             1 => b,
@@ -32,7 +33,7 @@ impl Args<'_> {
     /// `Parameter` when it doesn't fit.
     #[inline(always)]
     pub fn u32<const N: usize>(&self) -> Result<u32> {
-        u32::try_from(self.u64::<N>()).map_err(|_| Error::Parameter("wider than 32 bits"))
+        u32::try_from(self.u64::<N>()).map_err(|_| Error::Parameter(&"wider than 32 bits"))
     }
 
     /// Argument `N` as a 16-bit number.
@@ -41,7 +42,7 @@ impl Args<'_> {
     /// `Parameter` when it doesn't fit.
     #[inline(always)]
     pub fn u16<const N: usize>(&self) -> Result<u16> {
-        u16::try_from(self.u64::<N>()).map_err(|_| Error::Parameter("wider than 16 bits"))
+        u16::try_from(self.u64::<N>()).map_err(|_| Error::Parameter(&"wider than 16 bits"))
     }
 
     /// Argument `N` as an 8-bit number.
@@ -50,7 +51,7 @@ impl Args<'_> {
     /// `Parameter` when it doesn't fit.
     #[inline(always)]
     pub fn u8<const N: usize>(&self) -> Result<u8> {
-        u8::try_from(self.u64::<N>()).map_err(|_| Error::Parameter("wider than 8 bits"))
+        u8::try_from(self.u64::<N>()).map_err(|_| Error::Parameter(&"wider than 8 bits"))
     }
 
     /// Argument `N` as a pointer to a number of the OS.

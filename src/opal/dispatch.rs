@@ -5,11 +5,12 @@ use super::table::{self, QUIESCE};
 use crate::error::Error;
 use crate::firmware::{FIRMWARE, Firmware};
 
-/// Called by `opal_entry.S`. `depth` is 2 when this call interrupts another one on the same thread.
-pub extern "C" fn opal_dispatch(token: u64, args: &[u64; 8], depth: u64) -> i64 {
+/// Called by `opal_entry.S` for what it doesn't do itself: unknown tokens, calls while the OS keeps threads out, and
+/// calls that interrupt another one. `depth` is 2 when this call interrupts another one on the same thread.
+pub extern "C" fn opal_dispatch(token: u64, args: &Args, depth: u64) -> i64 {
     match FIRMWARE.get() {
         Some(firmware) => call(firmware, token, args, depth > 1),
-        None => Error::Internal("not ready").code(),
+        None => Error::Internal(&"not ready").code(),
     }
 }
 
@@ -17,12 +18,12 @@ pub extern "C" fn opal_dispatch(token: u64, args: &[u64; 8], depth: u64) -> i64 
 ///
 /// `nested` means that it interrupts another call on the same thread: only calls that take no lock which the outer
 /// one may hold are then possible.
-pub fn call(firmware: &Firmware, token: u64, args: &[u64; 8], nested: bool) -> i64 {
-    let Some(call) = table::find(token) else {
-        return Error::Parameter("token").code();
+pub fn call(firmware: &Firmware, token: u64, args: &Args, nested: bool) -> i64 {
+    let Some((call, handler)) = table::find(token) else {
+        return Error::Parameter(&"token").code();
     };
     if nested && !call.nested {
-        return Error::Internal("nested call").code();
+        return Error::Internal(&"nested call").code();
     }
     if firmware.services.quiesce.is_on()
         && !nested
@@ -31,11 +32,5 @@ pub fn call(firmware: &Firmware, token: u64, args: &[u64; 8], nested: bool) -> i
     {
         return error.code();
     }
-    match (call.handler)(firmware, &Args(args)) {
-        Ok(value) => value,
-        Err(error) => {
-            log::debug!("OPAL {}: {error:?}", call.name);
-            error.code()
-        }
-    }
+    handler(firmware, args)
 }

@@ -7,6 +7,7 @@ use super::ioda;
 use super::phb4::{Health, Phb4};
 use super::regs4::{CONFIG_ADDRESS, CONFIG_DATA, ConfigAddress, ROOT_CONFIG, ROOT_CONFIG_SIZE};
 use crate::error::{Error, Result};
+use crate::hw::fault::{Fault, Outcome};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::units::Bdfn;
@@ -45,7 +46,7 @@ impl Register {
     #[inline(always)]
     pub fn new(offset: u64, width: Width) -> Result<Self> {
         if offset > 0xfff || offset & (width as u64 - 1) != 0 {
-            return Err(Error::Parameter("config register"));
+            return Err(Error::Parameter(&"config register"));
         }
         Ok(Self { offset: offset as u16, width })
     }
@@ -89,18 +90,18 @@ pub trait ConfigAccess {
     /// Sets a known function up as firmware does at boot: it reports errors.
     ///
     /// # Errors
-    /// `Hardware` when nothing can be reached.
-    fn prepare(&mut self, function: Known) -> Result;
+    /// When nothing can be reached.
+    fn prepare(&mut self, function: Known) -> Outcome;
     /// Reads; a function that isn't there gives all ones.
     ///
     /// # Errors
-    /// `Hardware` when nothing can be reached: broken, fenced or blocked during a reset, or no such device on bus 0.
-    fn config_read(&mut self, function: Bdfn, register: Register) -> Result<u32>;
+    /// When nothing can be reached: broken, fenced or blocked during a reset, or no such device on bus 0.
+    fn config_read(&mut self, function: Bdfn, register: Register) -> Outcome<u32>;
     /// Writes the low bits of `value`.
     ///
     /// # Errors
     /// As for reads.
-    fn config_write(&mut self, function: Bdfn, register: Register, value: u32) -> Result;
+    fn config_write(&mut self, function: Bdfn, register: Register, value: u32) -> Outcome;
 }
 
 impl<I: Mmio, R: Ram> ConfigAccess for Phb4<I, R> {
@@ -112,7 +113,7 @@ impl<I: Mmio, R: Ram> ConfigAccess for Phb4<I, R> {
         self.known.iter().copied().find(|known| known.bdfn == function)
     }
 
-    fn prepare(&mut self, function: Known) -> Result {
+    fn prepare(&mut self, function: Known) -> Outcome {
         if function.bdfn.as_u16() == 0 {
             self.usable()?;
             self.set_up_root_port();
@@ -126,7 +127,7 @@ impl<I: Mmio, R: Ram> ConfigAccess for Phb4<I, R> {
         self.config_write(function.bdfn, control, old | REPORT_ERRORS)
     }
 
-    fn config_read(&mut self, function: Bdfn, register: Register) -> Result<u32> {
+    fn config_read(&mut self, function: Bdfn, register: Register) -> Outcome<u32> {
         self.reachable(function)?;
         let value = if function.bus() == 0 {
             self.root_read(register)
@@ -145,7 +146,7 @@ impl<I: Mmio, R: Ram> ConfigAccess for Phb4<I, R> {
         Ok(value)
     }
 
-    fn config_write(&mut self, function: Bdfn, register: Register, value: u32) -> Result {
+    fn config_write(&mut self, function: Bdfn, register: Register, value: u32) -> Outcome {
         self.reachable(function)?;
         if function.bus() == 0 {
             self.root_write(register, value);
@@ -205,16 +206,16 @@ impl BridgeWindows {
 
 impl<I: Mmio, R: Ram> Phb4<I, R> {
     #[inline(always)]
-    fn reachable(&self, function: Bdfn) -> Result {
+    fn reachable(&self, function: Bdfn) -> Outcome {
         if function.bus() == 0 && function.as_u16() != 0 {
-            return Err(Error::Hardware("bus 0 has the root port only"));
+            return Err(Fault::NoDevice);
         }
         match self.health {
             Health::Working => Ok(()),
             Health::Blocked if function.as_u16() == 0 => Ok(()),
-            Health::Blocked => Err(Error::Hardware("config space is blocked during a reset")),
-            Health::Resetting => Err(Error::Hardware("PHB in reset")),
-            Health::Broken => Err(Error::Hardware("PHB broken")),
+            Health::Blocked => Err(Fault::LinkDown),
+            Health::Resetting => Err(Fault::InReset),
+            Health::Broken => Err(Fault::Broken),
         }
     }
 

@@ -79,7 +79,7 @@ impl<I: Mmio, R: Ram> Diagnosis for Phb4<I, R> {
 
     fn diagnose(&mut self, address: u64) -> Result {
         if matches!(self.health, Health::Broken | Health::Resetting) {
-            return Err(Error::Hardware("PHB in reset or broken"));
+            return Err(Error::Hardware(&"PHB in reset or broken"));
         }
         self.ram.write32(address, VERSION);
         self.ram.write32(address + 4, TYPE);

@@ -6,13 +6,12 @@
 use super::ioda::{self, TableId};
 use super::phb4::Phb4;
 use super::regs4::{CTRLR, DMA_SYNC, DmaSync, FENCED, Q_DMA_R, Reg, TCE_KILL, TceKill, Word};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::hw::fault::{Fault, Outcome};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
-use crate::iommu::bypass::Bypass;
-use crate::iommu::geometry::Table;
 use crate::iommu::tve::Tve;
-use crate::iommu::{self, Bridge, Kill, PeNumber, Select, Slot, WindowIndex};
+use crate::iommu::{self, Bridge, Kill, Modes, PeNumber, Select, Slot, WindowIndex};
 use crate::sync::wait_until;
 
 /// The longest that one step of a kill may take: above any PCIe completion timeout that is configured here.
@@ -29,28 +28,21 @@ pub enum PhbOption {
 
 /// What OPAL asks about DMA windows.
 pub trait DmaWindows {
-    /// How the bridge selects TVEs now.
-    fn select_mode(&self) -> Select;
-    /// Puts a table into a slot, opening or replacing the window.
+    /// Opens a window, or replaces what it was. `modes` says where it is right.
     ///
     /// # Errors
-    /// `Hardware` when the bridge doesn't answer; nothing has changed then.
-    fn set_window(&mut self, slot: Slot, table: &Table) -> Result;
-    /// Lets a range of real addresses pass through a slot.
+    /// When the bridge doesn't answer; nothing has changed then.
+    fn set_window(&mut self, slot: Slot, tve: Tve, modes: Modes) -> Outcome;
+    /// Closes a window.
     ///
     /// # Errors
-    /// As for tables.
-    fn set_bypass(&mut self, slot: Slot, bypass: &Bypass) -> Result;
-    /// Closes a slot.
-    ///
-    /// # Errors
-    /// As for tables.
-    fn unset_window(&mut self, slot: Slot) -> Result;
+    /// When the bridge doesn't answer; nothing has changed then.
+    fn unset_window(&mut self, slot: Slot) -> Outcome;
     /// Drops cached translations.
     ///
     /// # Errors
-    /// `Hardware` when the bridge doesn't answer.
-    fn kill(&mut self, kill: Kill) -> Result;
+    /// When the bridge doesn't answer.
+    fn kill(&mut self, kill: Kill) -> Outcome;
     /// Changes a setting.
     ///
     /// # Errors
@@ -72,8 +64,8 @@ impl<I: Mmio, R: Ram> Bridge for Phb4<I, R> {
     }
 
     #[inline(always)]
-    fn write_tve(&mut self, slot: Slot, tve: Tve) -> Result {
-        self.tvt.write(&self.regs, slot.tve_index(), tve.bits())
+    fn write_tve(&mut self, slot: Slot, tve: Tve) {
+        self.tvt.put(&self.regs, slot.tve_index(), tve.bits());
     }
 
     #[cold]
@@ -82,10 +74,46 @@ impl<I: Mmio, R: Ram> Bridge for Phb4<I, R> {
         ioda::write(&self.regs, TableId::Tvt, slot.tve_index(), tve.bits());
     }
 
-    #[inline]
-    fn invalidate(&mut self, kill: Kill) -> Result {
-        self.ram.sync();
-        self.wait(TCE_KILL, "TCE kill queue", |kill| kill.pending() == 0)?;
+    #[inline(always)]
+    fn invalidate(&mut self, kill: Kill) -> Outcome {
+        // The OS's stores to TCEs come before: every access of a register orders them.
+        if TCE_KILL.read(&self.regs).pending() != 0 {
+            return self.kill_when_possible(kill);
+        }
+        self.kill_now(kill)
+    }
+
+    fn stop_dma(&mut self, pe: PeNumber) -> Outcome<bool> {
+        let ran = ioda::read(&self.regs, TableId::PestB, pe.index()) & FROZEN == 0;
+        if ran {
+            ioda::write(&self.regs, TableId::PestB, pe.index(), FROZEN);
+        }
+        ioda::alive(&self.regs).map(|()| ran)
+    }
+
+    fn resume_dma(&mut self, pe: PeNumber) -> Outcome {
+        ioda::write(&self.regs, TableId::PestB, pe.index(), 0);
+        ioda::alive(&self.regs)
+    }
+}
+
+/// What starts the wait for DMA that began before a kill, and what says that it ended.
+pub(super) fn sync_words(writes: bool) -> (DmaSync, DmaSync) {
+    let (mut start, mut done) = (DmaSync::default(), DmaSync::default());
+    start.set_start_read(true);
+    start.set_start_write(writes);
+    done.set_read_done(true);
+    done.set_write_done(writes);
+    (start, done)
+}
+
+/// The one bit of a PESTA or PESTB entry that is on the chip.
+pub(super) const FROZEN: u64 = 1 << 63;
+
+impl<I: Mmio, R: Ram> Phb4<I, R> {
+    /// The queue takes a kill.
+    #[inline(always)]
+    fn kill_now(&self, kill: Kill) -> Outcome {
         let mut value = TceKill::default();
         match kill {
             Kill::All => value.set_all(true),
@@ -95,80 +123,55 @@ impl<I: Mmio, R: Ram> Bridge for Phb4<I, R> {
             }
         }
         TCE_KILL.write(&self.regs, value);
-        let writes = self.generation.write_sync;
-        let mut sync = DmaSync::default();
-        sync.set_start_read(true);
-        sync.set_start_write(writes);
-        DMA_SYNC.write(&self.regs, sync);
-        self.wait(Q_DMA_R, "TCE kill", |quiesce| !quiesce.kill_running())?;
-        self.wait(DMA_SYNC, "DMA sync", |sync| sync.read_done() && (!writes || sync.write_done()))
-    }
-
-    fn stop_dma(&mut self, pe: PeNumber) -> Result<bool> {
-        let ran = ioda::read(&self.regs, TableId::PestB, pe.index()) & FROZEN == 0;
-        if ran {
-            ioda::write(&self.regs, TableId::PestB, pe.index(), FROZEN);
-        }
-        ioda::alive(&self.regs).map(|()| ran)
-    }
-
-    fn resume_dma(&mut self, pe: PeNumber) -> Result {
-        ioda::write(&self.regs, TableId::PestB, pe.index(), 0);
-        ioda::alive(&self.regs)
-    }
-}
-
-/// The one bit of a PESTA or PESTB entry that is on the chip.
-pub(super) const FROZEN: u64 = 1 << 63;
-
-impl<I: Mmio, R: Ram> Phb4<I, R> {
-    #[inline(always)]
-    fn wait<T: Word>(&self, register: Reg<T>, what: &'static str, done: impl Fn(T) -> bool) -> Result {
-        let value = register.read(&self.regs).bits();
-        if value != FENCED && done(T::from_bits(value)) {
+        DMA_SYNC.write(&self.regs, self.sync_start);
+        // A fenced bridge answers all ones, which says that the kill runs.
+        let done = self.sync_done.bits();
+        if !Q_DMA_R.read(&self.regs).kill_running() && DMA_SYNC.read(&self.regs).bits() & done == done {
             return Ok(());
         }
-        self.wait_longer(register, what, done)
+        self.wait_for_kill()
     }
 
     #[cold]
-    fn wait_longer<T: Word>(&self, register: Reg<T>, what: &'static str, done: impl Fn(T) -> bool) -> Result {
+    fn kill_when_possible(&self, kill: Kill) -> Outcome {
+        self.wait_longer(TCE_KILL, Fault::KillQueue, |kill| kill.pending() == 0)?;
+        self.kill_now(kill)
+    }
+
+    #[cold]
+    fn wait_for_kill(&self) -> Outcome {
+        let done = self.sync_done.bits();
+        self.wait_longer(Q_DMA_R, Fault::Kill, |quiesce| !quiesce.kill_running())?;
+        self.wait_longer(DMA_SYNC, Fault::DmaSync, |sync| sync.bits() & done == done)
+    }
+
+    #[cold]
+    fn wait_longer<T: Word>(&self, register: Reg<T>, what: Fault, done: impl Fn(T) -> bool) -> Outcome {
         let mut value = FENCED;
         let in_time = wait_until(KILL_STEP_US, || {
             value = register.read(&self.regs).bits();
             value == FENCED || done(T::from_bits(value))
         });
-        if in_time && value != FENCED { Ok(()) } else { Err(Error::Hardware(what)) }
-    }
-
-    fn may_act(&self) -> Result {
-        self.answers().then_some(()).ok_or(Error::Hardware("PHB in reset or broken"))
+        if in_time && value != FENCED { Ok(()) } else { Err(what) }
     }
 }
 
 impl<I: Mmio, R: Ram> DmaWindows for Phb4<I, R> {
-    fn select_mode(&self) -> Select {
-        self.options.select
-    }
-
-    fn set_window(&mut self, slot: Slot, table: &Table) -> Result {
-        self.may_act()?;
-        iommu::window::set(self, slot, Tve::translated(table))
-    }
-
-    fn set_bypass(&mut self, slot: Slot, bypass: &Bypass) -> Result {
-        self.may_act()?;
-        let tve = Tve::no_translate(&self.generation.translation, bypass);
+    fn set_window(&mut self, slot: Slot, tve: Tve, modes: Modes) -> Outcome {
+        self.usable()?;
+        if !modes.include(self.options.select) {
+            return Err(Fault::OtherSide);
+        }
         iommu::window::set(self, slot, tve)
     }
 
-    fn unset_window(&mut self, slot: Slot) -> Result {
-        self.may_act()?;
+    fn unset_window(&mut self, slot: Slot) -> Outcome {
+        self.usable()?;
         iommu::window::unset(self, slot)
     }
 
-    fn kill(&mut self, kill: Kill) -> Result {
-        self.may_act()?;
+    fn kill(&mut self, kill: Kill) -> Outcome {
+        self.usable()?;
         self.invalidate(kill)
     }
 
@@ -176,7 +179,7 @@ impl<I: Mmio, R: Ram> DmaWindows for Phb4<I, R> {
         if self.option(option) == on {
             return Ok(());
         }
-        self.may_act()?;
+        self.usable()?;
         let mut new = self.options;
         match option {
             PhbOption::Tve1At4GiB => {

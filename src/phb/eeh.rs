@@ -8,6 +8,7 @@ use super::phb4::{Health, Phb4};
 use super::regs4::{self, ETU_ERR_SUMMARY, FENCED};
 use super::touched::Touched;
 use crate::error::{Error, Result};
+use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::iommu::PeNumber;
@@ -22,8 +23,6 @@ pub struct Directions {
 }
 
 impl Directions {
-    /// Neither.
-    pub const NONE: Self = Self { mmio: false, dma: false };
     /// Both.
     pub const BOTH: Self = Self { mmio: true, dma: true };
 
@@ -34,13 +33,8 @@ impl Directions {
     pub fn new(code: u64) -> Result<Self> {
         match code {
             1..=3 => Ok(Self { mmio: code & 1 != 0, dma: code & 2 != 0 }),
-            _ => Err(Error::Parameter("freeze action")),
+            _ => Err(Error::Parameter(&"freeze action")),
         }
-    }
-
-    /// OPAL's number.
-    pub const fn code(self) -> u8 {
-        self.mmio as u8 | (self.dma as u8) << 1
     }
 }
 
@@ -56,10 +50,18 @@ pub enum Trouble {
 /// The state of a PE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freeze {
-    /// Frozen in these directions, or in none.
-    Pe(Directions),
-    /// The whole bridge is in trouble.
-    Phb(Trouble),
+    /// It runs.
+    None,
+    /// Its MMIO is frozen.
+    Mmio,
+    /// Its DMA is stopped.
+    Dma,
+    /// Both.
+    Both,
+    /// The whole bridge is fenced.
+    Fenced,
+    /// Firmware gave the bridge up.
+    Dead,
 }
 
 /// An error that the OS hasn't handled yet.
@@ -87,13 +89,13 @@ pub trait Eeh {
     /// Lets a PE run again, and clears what errors the bridge shows.
     ///
     /// # Errors
-    /// `Hardware` when the bridge is fenced or broken.
-    fn freeze_clear(&mut self, pe: PeNumber, directions: Directions) -> Result;
+    /// When the bridge is fenced or broken.
+    fn freeze_clear(&mut self, pe: PeNumber, directions: Directions) -> Outcome;
     /// Freezes a PE.
     ///
     /// # Errors
-    /// `Hardware` when the bridge is fenced or broken.
-    fn freeze_set(&mut self, pe: PeNumber, directions: Directions) -> Result;
+    /// When the bridge is fenced or broken.
+    fn freeze_set(&mut self, pe: PeNumber, directions: Directions) -> Outcome;
     /// The error to handle next.
     fn next_error(&mut self) -> NextError;
 }
@@ -101,25 +103,22 @@ pub trait Eeh {
 impl<I: Mmio, R: Ram> Eeh for Phb4<I, R> {
     fn freeze_status(&mut self, pe: PeNumber) -> Freeze {
         if self.health == Health::Broken {
-            return Freeze::Phb(Trouble::Dead);
+            return Freeze::Dead;
         }
         if self.health == Health::Resetting {
-            return Freeze::Phb(Trouble::Fenced);
+            return Freeze::Fenced;
         }
         let word = ioda::read(&self.regs, TableId::Peev, pe.index() / 64);
         if word == FENCED && ioda::alive(&self.regs).is_err() {
-            return Freeze::Phb(Trouble::Fenced);
+            return Freeze::Fenced;
         }
         if word >> (63 - pe.index() % 64) & 1 == 0 && !self.is_software_frozen(pe) {
-            return Freeze::Pe(Directions::NONE);
+            return Freeze::None;
         }
-        Freeze::Pe(Directions {
-            mmio: ioda::read(&self.regs, TableId::PestA, pe.index()) & FROZEN != 0,
-            dma: ioda::read(&self.regs, TableId::PestB, pe.index()) & FROZEN != 0,
-        })
+        self.directions(pe)
     }
 
-    fn freeze_clear(&mut self, pe: PeNumber, directions: Directions) -> Result {
+    fn freeze_clear(&mut self, pe: PeNumber, directions: Directions) -> Outcome {
         self.usable()?;
         let summary = ETU_ERR_SUMMARY.read(&self.regs);
         if summary == FENCED {
@@ -142,7 +141,7 @@ impl<I: Mmio, R: Ram> Eeh for Phb4<I, R> {
         ioda::alive(&self.regs)
     }
 
-    fn freeze_set(&mut self, pe: PeNumber, directions: Directions) -> Result {
+    fn freeze_set(&mut self, pe: PeNumber, directions: Directions) -> Outcome {
         self.usable()?;
         if directions.mmio {
             ioda::write(&self.regs, TableId::PestA, pe.index(), FROZEN);
@@ -185,6 +184,19 @@ impl<I: Mmio, R: Ram> Eeh for Phb4<I, R> {
 }
 
 impl<I: Mmio, R: Ram> Phb4<I, R> {
+    #[cold]
+    fn directions(&self, pe: PeNumber) -> Freeze {
+        let mmio = ioda::read(&self.regs, TableId::PestA, pe.index()) & FROZEN != 0;
+        let dma = ioda::read(&self.regs, TableId::PestB, pe.index()) & FROZEN != 0;
+        match (mmio, dma) {
+            (false, false) => Freeze::None,
+            (true, false) => Freeze::Mmio,
+            (false, true) => Freeze::Dma,
+            (true, true) => Freeze::Both,
+        }
+    }
+
+    #[inline(always)]
     fn is_software_frozen(&self, pe: PeNumber) -> bool {
         self.frozen.mmio.has(pe.index()) || self.frozen.dma.has(pe.index())
     }

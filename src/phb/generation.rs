@@ -44,7 +44,7 @@ pub struct Generation {
 
 /// POWER9.
 pub static PHB4: Generation = Generation {
-    translation: Translation { page_shifts: &[12, 16, 21, 30], no_translate_50: true },
+    translation: Translation { page_sizes: 1 << 12 | 1 << 16 | 1 << 21 | 1 << 30, no_translate_50: true },
     // 64K interrupt pages, and no TCE CLB (erratum HW557787).
     ctrlr: 0x0010_0400_0000_0000,
     max_link_speed: 4,

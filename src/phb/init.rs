@@ -8,6 +8,7 @@ use super::phb4::{Interrupts, Phb4};
 use super::regs4::{self, *};
 use super::windows::M32_PCI_START;
 use crate::error::{Error, Result};
+use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::iommu::{Bridge, Kill};
@@ -58,7 +59,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         TIMEOUT_CTRL1.write(&self.regs, 0x0015_1500_0015_0000);
         TIMEOUT_CTRL2.write(&self.regs, 0x0000_1515_0000_0000);
         PBL_TIMEOUT_CTRL.write(&self.regs, 0x2013_0000_0000_0000);
-        ioda::alive(&self.regs)
+        Ok(ioda::alive(&self.regs)?)
     }
 
     /// Steps 4 to 16: the PCIe core leaves reset.
@@ -89,7 +90,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         if wait_until(CORE_RESET_US, || !DLP_TRAIN_CTL.read(window).in_reset()) {
             Ok(())
         } else {
-            Err(Error::Hardware("PHB core stays in reset"))
+            Err(Error::Hardware(&"PHB core stays in reset"))
         }
     }
 
@@ -121,7 +122,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     }
 
     /// Steps 30 to 41: on-chip tables, from the shadow.
-    fn write_tables(&mut self) -> Result {
+    fn write_tables(&mut self) -> Outcome {
         let window = &self.regs;
         // Erratum: the first PESTA entry must be written before any other table.
         ioda::write(window, TableId::PestA, 0, 0);

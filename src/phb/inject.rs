@@ -44,7 +44,7 @@ impl<I: Mmio, R: Ram> Inject for Phb4<I, R> {
     fn inject_config(&mut self, pe: PeNumber, access: Access) -> Result {
         self.clear_injection()?;
         let function =
-            self.tables.requester_in(&self.ram, pe).ok_or(Error::Parameter("PE without a function"))?;
+            self.tables.requester_in(&self.ram, pe).ok_or(Error::Parameter(&"PE without a function"))?;
         let last = Bdfn::from_u16(function.as_u16() | 0xff);
         let whole_bus = function.as_u16() & 0xff == 0 && self.tables.pe_of(&self.ram, last) == pe.as_u16();
         let mask = if whole_bus { BUS_MASK } else { BDFN_MASK };
@@ -52,12 +52,12 @@ impl<I: Mmio, R: Ram> Inject for Phb4<I, R> {
         ERR_INJECT_MASK.write(&self.regs, mask);
         let direction = if access == Access::Load { READ } else { WRITE };
         ERR_INJECT_CTL.write(&self.regs, CONFIG | direction);
-        ioda::alive(&self.regs)
+        Ok(ioda::alive(&self.regs)?)
     }
 
     fn clear_injection(&mut self) -> Result {
         self.usable()?;
         ERR_INJECT_CTL.write(&self.regs, 0);
-        ioda::alive(&self.regs)
+        Ok(ioda::alive(&self.regs)?)
     }
 }

@@ -6,7 +6,7 @@
 
 use super::regs4::{CPU_LOADSTORE_STATUS, FENCED, IODA_ADDR, IODA_DATA0, IodaAddr};
 use super::touched::Touched;
-use crate::error::{Error, Result};
+use crate::hw::fault::{Fault, Outcome};
 use crate::hw::mmio::Mmio;
 use alloc::vec::Vec;
 
@@ -42,11 +42,16 @@ pub enum TableId {
 /// All four sources of a MIST word.
 const ALL_LANES: u8 = 0xf;
 
-fn select<I: Mmio>(window: &I, table: TableId, index: usize, autoincrement: bool, lanes: u8) {
+#[inline(always)]
+fn first(table: TableId) -> IodaAddr {
     let mut address = IodaAddr::default();
-    address.set_autoincrement(autoincrement);
     address.set_table(table as u8);
-    address.set_lanes(lanes);
+    address.set_lanes(if table == TableId::Mist { ALL_LANES } else { 0 });
+    address
+}
+
+#[inline(always)]
+fn select<I: Mmio>(window: &I, mut address: IodaAddr, index: usize) {
     address.set_index(index as u16);
     IODA_ADDR.write(window, address);
 }
@@ -54,26 +59,30 @@ fn select<I: Mmio>(window: &I, table: TableId, index: usize, autoincrement: bool
 /// Writes one entry.
 #[inline(always)]
 pub fn write<I: Mmio>(window: &I, table: TableId, index: usize, value: u64) {
-    select(window, table, index, false, if table as u8 == TableId::Mist as u8 { ALL_LANES } else { 0 });
+    select(window, first(table), index);
     IODA_DATA0.write(window, value);
 }
 
 /// Writes one of the four sources of a MIST word.
 pub fn write_lane<I: Mmio>(window: &I, index: usize, lane: u8, value: u64) {
-    select(window, TableId::Mist, index, false, 8 >> lane);
+    let mut address = first(TableId::Mist);
+    address.set_lanes(8 >> lane);
+    select(window, address, index);
     IODA_DATA0.write(window, value);
 }
 
 /// Reads one entry.
 #[inline(always)]
 pub fn read<I: Mmio>(window: &I, table: TableId, index: usize) -> u64 {
-    select(window, table, index, false, 0);
+    select(window, first(table), index);
     IODA_DATA0.read(window)
 }
 
 /// Writes entries from the first one on.
 pub fn fill<I: Mmio>(window: &I, table: TableId, values: impl Iterator<Item = u64>) {
-    select(window, table, 0, true, if table == TableId::Mist { ALL_LANES } else { 0 });
+    let mut address = first(table);
+    address.set_autoincrement(true);
+    select(window, address, 0);
     for value in values {
         IODA_DATA0.write(window, value);
     }
@@ -82,16 +91,18 @@ pub fn fill<I: Mmio>(window: &I, table: TableId, values: impl Iterator<Item = u6
 /// Whether the bridge answers.
 ///
 /// # Errors
-/// `Hardware` when it is fenced.
+/// When it is fenced.
 #[inline(always)]
-pub fn alive<I: Mmio>(window: &I) -> Result {
-    if CPU_LOADSTORE_STATUS.read(window) == FENCED { Err(Error::Hardware("PHB fenced")) } else { Ok(()) }
+pub fn alive<I: Mmio>(window: &I) -> Outcome {
+    if CPU_LOADSTORE_STATUS.read(window) == FENCED { Err(Fault::Fenced) } else { Ok(()) }
 }
 
 /// What one table shall hold, and which of its entries differ from the state after a reset of the tables.
 #[derive(Debug)]
 pub struct Shadow {
     table: TableId,
+    /// Selects its first entry.
+    first: IodaAddr,
     words: Vec<u64>,
     touched: Touched,
 }
@@ -99,7 +110,7 @@ pub struct Shadow {
 impl Shadow {
     /// A table with these initial entries.
     pub fn new(table: TableId, initial: impl Iterator<Item = u64>) -> Self {
-        Self { table, words: initial.collect(), touched: Touched::new() }
+        Self { table, first: first(table), words: initial.collect(), touched: Touched::new() }
     }
 
     /// Number of entries.
@@ -133,8 +144,8 @@ impl Shadow {
 
     /// Starts to change an entry; unless [`Update::commit`] is reached the old one comes back.
     #[inline(always)]
-    pub fn update(&mut self, index: usize, value: u64) -> Result<Update<'_>> {
-        let word = self.words.get_mut(index).ok_or(Error::Internal("IODA index"))?;
+    pub fn update(&mut self, index: usize, value: u64) -> Outcome<Update<'_>> {
+        let word = self.words.get_mut(index).ok_or(Fault::NoDevice)?;
         let old = *word;
         *word = value;
         self.touched.mark(index);
@@ -144,15 +155,28 @@ impl Shadow {
     /// Changes an entry in hardware and shadow.
     ///
     /// # Errors
-    /// `Hardware` when the bridge is fenced; the shadow is then as before.
+    /// When the bridge is fenced; the shadow is then as before.
     #[inline(always)]
-    pub fn write<I: Mmio>(&mut self, window: &I, index: usize, value: u64) -> Result {
-        let table = self.table;
+    pub fn write<I: Mmio>(&mut self, window: &I, index: usize, value: u64) -> Outcome {
+        let first = self.first;
         let update = self.update(index, value)?;
-        write(window, table, index, value);
+        select(window, first, index);
+        IODA_DATA0.write(window, value);
         alive(window)?;
         update.commit();
         Ok(())
+    }
+
+    /// Changes an entry in hardware and shadow. The caller looks for a fence, and puts the old entry back if there is
+    /// one.
+    #[inline(always)]
+    pub fn put<I: Mmio>(&mut self, window: &I, index: usize, value: u64) {
+        if let Some(word) = self.words.get_mut(index) {
+            *word = value;
+            self.touched.mark(index);
+            select(window, self.first, index);
+            IODA_DATA0.write(window, value);
+        }
     }
 
     /// Writes the whole table to hardware.

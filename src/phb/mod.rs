@@ -29,7 +29,7 @@ pub use bring_up::{Addresses, StackNode, bring_up, stacks, start_links};
 
 use crate::error::{Error, Result};
 use crate::iommu::{PeLimits, Translation};
-use crate::sync::Lock;
+use crate::sync::{Guard, Lock};
 use crate::units::{ChipId, Isn};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -154,9 +154,41 @@ pub trait Phb:
     fn info(&self) -> &PhbInfo;
 }
 
-/// The place of one OPAL PHB id: a bridge with its lock, or nothing.
+/// A bridge behind its lock, with the facts that arguments are checked against: they need no lock.
+pub struct Locked {
+    /// Its PEs.
+    pub limits: PeLimits,
+    /// Interrupt sources, the eight LSIs at the end included.
+    pub sources: u16,
+    /// MMIO windows, M32 included.
+    pub mmio_windows: u8,
+    /// What its DMA windows can be.
+    pub translation: &'static Translation,
+    bridge: Lock<Box<dyn Phb>>,
+}
+
+impl Locked {
+    fn new(bridge: Box<dyn Phb>) -> Self {
+        let info = bridge.info();
+        Self {
+            limits: info.limits,
+            sources: info.sources,
+            mmio_windows: info.mmio_windows,
+            translation: info.identity.translation,
+            bridge: Lock::new(bridge),
+        }
+    }
+
+    /// Locks it for a call.
+    #[inline(always)]
+    pub fn lock(&self) -> Guard<'_, Box<dyn Phb>> {
+        self.bridge.lock()
+    }
+}
+
+/// The place of one OPAL PHB id: a bridge, or nothing.
 #[derive(Default)]
-pub struct PhbSlot(Option<Lock<Box<dyn Phb>>>);
+pub struct PhbSlot(Option<Locked>);
 
 /// Bridges at the places of their ids.
 pub fn slots(bridges: impl IntoIterator<Item = Box<dyn Phb>>) -> Vec<PhbSlot> {
@@ -167,7 +199,7 @@ pub fn slots(bridges: impl IntoIterator<Item = Box<dyn Phb>>) -> Vec<PhbSlot> {
             slots.resize_with(id + 1, PhbSlot::default);
         }
         if let Some(slot) = slots.get_mut(id) {
-            *slot = PhbSlot(Some(Lock::new(bridge)));
+            *slot = PhbSlot(Some(Locked::new(bridge)));
         }
     }
     slots
@@ -178,12 +210,12 @@ pub fn slots(bridges: impl IntoIterator<Item = Box<dyn Phb>>) -> Vec<PhbSlot> {
 /// # Errors
 /// `Parameter` when there is none.
 #[inline(always)]
-pub fn find(slots: &[PhbSlot], id: u64) -> Result<&Lock<Box<dyn Phb>>> {
+pub fn find(slots: &[PhbSlot], id: u64) -> Result<&Locked> {
     // Ids are small; a wide one isn't cut but not found.
-    slots.get(id as usize).and_then(|slot| slot.0.as_ref()).ok_or(Error::Parameter("PHB id"))
+    slots.get(id as usize).and_then(|slot| slot.0.as_ref()).ok_or(Error::Parameter(&"PHB id"))
 }
 
 /// All bridges, in the order of their ids.
-pub fn all(slots: &[PhbSlot]) -> impl Iterator<Item = &Lock<Box<dyn Phb>>> {
+pub fn all(slots: &[PhbSlot]) -> impl Iterator<Item = &Locked> {
     slots.iter().filter_map(|slot| slot.0.as_ref())
 }

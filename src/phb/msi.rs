@@ -3,6 +3,7 @@
 use super::ioda;
 use super::phb4::Phb4;
 use crate::error::{Error, Result};
+use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::iommu::PeNumber;
@@ -23,7 +24,7 @@ impl Source {
         if number < u64::from(sources - LSIS) {
             Ok(Self(number as u16))
         } else {
-            Err(Error::Parameter("MSI source"))
+            Err(Error::Parameter(&"MSI source"))
         }
     }
 
@@ -48,12 +49,12 @@ pub trait Msi {
     /// Gives a source to a PE; its P and Q are cleared, so it must be masked.
     ///
     /// # Errors
-    /// `Hardware` when the bridge is fenced.
-    fn set_source_pe(&mut self, source: Source, pe: PeNumber) -> Result;
+    /// When the bridge is fenced.
+    fn set_source_pe(&mut self, source: Source, pe: PeNumber) -> Outcome;
 }
 
 impl<I: Mmio, R: Ram> Msi for Phb4<I, R> {
-    fn set_source_pe(&mut self, source: Source, pe: PeNumber) -> Result {
+    fn set_source_pe(&mut self, source: Source, pe: PeNumber) -> Outcome {
         let (index, lane) = (usize::from(source.0 / 4), (source.0 % 4) as u8);
         let shift = 48 - 16 * u32::from(lane);
         let value = u64::from(pe.as_u16()) << shift;

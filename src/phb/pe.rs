@@ -4,6 +4,7 @@ use super::ioda;
 use super::phb4::Phb4;
 use super::regs4::{RTC_INVALIDATE, RtcInvalidate};
 use crate::error::{Error, Result};
+use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::iommu::PeNumber;
@@ -28,14 +29,14 @@ impl RidMatch {
     /// # Errors
     /// `Parameter` for anything that isn't defined, 1 among it.
     pub fn new(rid: u64, bus_compare: u64, device_compare: u64, function_compare: u64) -> Result<Self> {
-        let Ok(rid) = u16::try_from(rid) else { return Err(Error::Parameter("BDFN")) };
+        let Ok(rid) = u16::try_from(rid) else { return Err(Error::Parameter(&"BDFN")) };
         let free = match bus_compare {
             0 => 8,
             2..=7 => 7 - bus_compare,
-            _ => return Err(Error::Parameter("bus compare")),
+            _ => return Err(Error::Parameter(&"bus compare")),
         };
         if device_compare > 1 || function_compare > 1 {
-            return Err(Error::Parameter("device or function compare"));
+            return Err(Error::Parameter(&"device or function compare"));
         }
         let rid = Bdfn::from_u16(rid);
         let more_buses = ((1_u16 << free) - 1) as u8;
@@ -72,14 +73,14 @@ pub trait Pes {
     /// Puts requesters into a PE, or takes them out of it.
     ///
     /// # Errors
-    /// `Hardware` when the bridge is fenced.
-    fn set_pe(&mut self, pe: PeNumber, rids: RidMatch, map: bool) -> Result;
+    /// When the bridge is fenced.
+    fn set_pe(&mut self, pe: PeNumber, rids: RidMatch, map: bool) -> Outcome;
     /// Lets `child` freeze with `parent`, or not.
     fn set_dependent(&mut self, parent: PeNumber, child: PeNumber, depends: bool);
 }
 
 impl<I: Mmio, R: Ram> Pes for Phb4<I, R> {
-    fn set_pe(&mut self, pe: PeNumber, rids: RidMatch, map: bool) -> Result {
+    fn set_pe(&mut self, pe: PeNumber, rids: RidMatch, map: bool) -> Outcome {
         ioda::alive(&self.regs)?;
         if map {
             self.tables.map(&self.ram, rids, pe);

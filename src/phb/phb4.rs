@@ -4,12 +4,13 @@ use super::eeh::SoftwareFreezes;
 use super::generation::Generation;
 use super::ioda::{Shadow, TableId};
 use super::port::PortState;
-use super::regs4::{Ctrlr, EEH_CAP, IRQ_CAP, VERSION, Word};
+use super::regs4::{Ctrlr, DmaSync, EEH_CAP, IRQ_CAP, VERSION, Word};
 use super::reset::SlotState;
 use super::stack::{Stack, Windows};
 use super::tables::Tables;
-use super::{Identity, Phb, PhbInfo, config, windows};
+use super::{Identity, Phb, PhbInfo, config, dma, windows};
 use crate::error::{Error, Result};
+use crate::hw::fault::{Fault, Outcome};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::iommu::{PeLimits, Select};
@@ -78,6 +79,8 @@ pub struct Phb4<I, R> {
     pub(super) sizes: Sizes,
     pub(super) interrupts: Interrupts,
     pub(super) max_link_speed: u8,
+    pub(super) sync_start: DmaSync,
+    pub(super) sync_done: DmaSync,
     pub(super) m64: Range<u64>,
     pub(super) tables: Tables,
     pub(super) tvt: Shadow,
@@ -111,7 +114,7 @@ pub struct Parts<I, R> {
 
 impl<I: Mmio, R: Ram> Phb4<I, R> {
     /// Opens the bridge's windows, lets it out of reset, takes memory for its tables and sets it up. The link stays
-    /// down: [`super::SlotReset::start_link`] is next.
+    /// down: [`super::reset::SlotReset::start_link`] is next.
     ///
     /// `reserve` gets the number of interrupt sources and gives where they go.
     ///
@@ -129,20 +132,21 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         }
         let version = VERSION.read(&regs);
         if version == 0 || version == u64::MAX {
-            return Err(Error::Hardware("PHB has no version"));
+            return Err(Error::Hardware(&"PHB has no version"));
         }
         let big = EEH_CAP.read(&regs) >> 52 >= 512;
         let limits = PeLimits::new(if big { 512 } else { 256 });
         let sizes = if big { Sizes { mbt: 32, mrt: 16 } } else { Sizes { mbt: 16, mrt: 8 } };
         let sources = IRQ_CAP.read(&regs) as u16;
         if sources < 16 {
-            return Err(Error::Hardware("PHB has no interrupt sources"));
+            return Err(Error::Hardware(&"PHB has no interrupt sources"));
         }
         let interrupts = reserve(sources)?;
         let tables = Tables::allocate(&ram, region, limits);
         let pes = usize::from(limits.count());
         let info =
             PhbInfo::new(identity, version, limits, sources, sizes.mbt, interrupts.base, &windows, &tables);
+        let (sync_start, sync_done) = dma::sync_words(generation.write_sync);
         let mut phb = Self {
             regs,
             ram,
@@ -154,6 +158,8 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             sizes,
             interrupts,
             max_link_speed: generation.max_link_speed,
+            sync_start,
+            sync_done,
             m64: windows.m64,
             tables,
             tvt: Shadow::new(TableId::Tvt, (0..2 * pes).map(|_| 0)),
@@ -179,9 +185,14 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     }
 
     /// # Errors
-    /// `Hardware` when they may not.
-    pub(super) fn usable(&self) -> Result {
-        if self.answers() { Ok(()) } else { Err(Error::Hardware("PHB in reset or broken")) }
+    /// When they may not.
+    #[inline(always)]
+    pub(super) fn usable(&self) -> Outcome {
+        match self.health {
+            Health::Working | Health::Blocked => Ok(()),
+            Health::Resetting => Err(Fault::InReset),
+            Health::Broken => Err(Fault::Broken),
+        }
     }
 
     pub(super) fn reset_options(&mut self) {

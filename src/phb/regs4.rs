@@ -131,7 +131,7 @@ bitfield! {
 }
 bitfield! {
     /// DMA_READ_WRITE_SYNC.
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Debug)]
     pub struct DmaSync(u64);
     /// Start to wait for reads.
     pub bool, start_read, set_start_read: ibm(0);
@@ -144,7 +144,7 @@ bitfield! {
 }
 bitfield! {
     /// IODA_ADDR.
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Debug)]
     pub struct IodaAddr(u64);
     /// Step to the next entry after each access.
     pub bool, autoincrement, set_autoincrement: ibm(0);

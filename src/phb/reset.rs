@@ -10,6 +10,7 @@ use super::regs4::{
 use super::{ioda, windows};
 use crate::arch;
 use crate::error::{Error, Result};
+use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 
@@ -92,7 +93,7 @@ pub trait SlotReset {
     ///
     /// # Errors
     /// `Hardware` when the bridge is fenced or broken.
-    fn reset_tables(&mut self) -> Result;
+    fn reset_tables(&mut self) -> Outcome;
     /// Starts a reset of the bridge's slot.
     ///
     /// # Errors
@@ -118,7 +119,7 @@ pub trait SlotReset {
 }
 
 impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
-    fn reset_tables(&mut self) -> Result {
+    fn reset_tables(&mut self) -> Outcome {
         self.usable()?;
         ioda::alive(&self.regs)?;
         let mbt_entries = self.mbt.len() / 2;
@@ -135,7 +136,7 @@ impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
 
     fn start_reset(&mut self, scope: Scope) -> Result<Progress> {
         if self.health == Health::Broken {
-            return Err(Error::Hardware("PHB broken"));
+            return Err(Error::Hardware(&"PHB broken"));
         }
         if self.health == Health::Resetting {
             return Err(Error::Busy);
@@ -164,7 +165,7 @@ impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
 
     fn poll_reset(&mut self) -> Result<Progress> {
         if self.slot.step == Step::Idle {
-            return Err(Error::Hardware("no reset under way"));
+            return Err(Error::Hardware(&"no reset under way"));
         }
         let left = self.slot.due.wrapping_sub(arch::timebase());
         if left as i64 > 0 {
@@ -213,7 +214,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 
     fn advance(&mut self) -> Result<Progress> {
         match self.slot.step {
-            Step::Idle => Err(Error::Hardware("no reset under way")),
+            Step::Idle => Err(Error::Hardware(&"no reset under way")),
             Step::HotAsserted => {
                 self.clear_link_errors();
                 self.root_change(BRIDGE_CONTROL, SECONDARY_RESET, 0);
@@ -267,7 +268,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         }
         if self.slot.retried {
             self.finish()?;
-            return Err(Error::Hardware("link doesn't train"));
+            return Err(Error::Hardware(&"link doesn't train"));
         }
         self.slot.retried = true;
         self.set_perst(true);
@@ -301,7 +302,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     fn drain(&mut self, polls: u16, firs: (u64, u64)) -> Result<Progress> {
         if !self.stack.is_drained()? {
             if polls >= DRAIN_POLLS {
-                return Err(Error::Hardware("PHB transactions don't end"));
+                return Err(Error::Hardware(&"PHB transactions don't end"));
             }
             return self.next(Step::Drain { polls: polls + 1, firs }, DRAIN_MS);
         }
@@ -354,4 +355,14 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 pub(super) fn milliseconds(ticks: u64) -> u32 {
     let per = arch::TIMEBASE_HZ / 1000;
     u32::try_from(ticks.div_ceil(per)).unwrap_or(u32::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::milliseconds;
+
+    #[test]
+    fn the_rest_of_a_millisecond_is_told_as_a_whole_one() {
+        assert_eq!([0, 1, 511_999, 512_000, 512_001].map(milliseconds), [1, 1, 1, 1, 2]);
+    }
 }

@@ -208,7 +208,7 @@ const FOUR_BYTES: u64 = 1 << 62;
 impl BackDoor<'_> {
     fn access<T>(&self, flags: u64, offset: u64, then: impl Fn() -> Result<T>) -> Result<T> {
         if offset > 0x1fff {
-            return Err(Error::Internal("back door"));
+            return Err(Error::Internal(&"back door"));
         }
         self.0.write(Area::Etu, 0, VALID | flags | offset)?;
         then()

@@ -61,7 +61,7 @@ impl Tables {
     /// PE of a requester, as the bridge will read it.
     #[inline(always)]
     pub fn pe_of(&self, ram: &impl Ram, requester: Bdfn) -> u16 {
-        ram.read16(self.rtt + 2 * u64::from(requester.as_u16()))
+        ram.read16(self.rtt | (2 * u64::from(requester.as_u16())))
     }
 
     /// Puts the requesters of `rids` into `pe`.
@@ -82,6 +82,10 @@ impl Tables {
     pub fn unmap(&mut self, ram: &impl Ram, rids: RidMatch, pe: PeNumber) {
         let reserved = self.limits.reserved();
         for bus in rids.buses() {
+            if rids.whole_buses() && self.is_whole_bus(ram, bus, pe) {
+                self.fill_bus(ram, bus, reserved);
+                continue;
+            }
             for entry in rids.functions() {
                 let address = self.entry(bus, entry);
                 if ram.read16(address) == pe.as_u16() {
@@ -92,17 +96,32 @@ impl Tables {
     }
 
     fn entry(&self, bus: u8, function: u8) -> u64 {
-        self.rtt + RTT_BUS * u64::from(bus) + 2 * u64::from(function)
+        self.rtt | (RTT_BUS * u64::from(bus)) | (2 * u64::from(function))
+    }
+
+    /// Whether all requesters of a bus are in a PE.
+    fn is_whole_bus(&self, ram: &impl Ram, bus: u8, pe: PeNumber) -> bool {
+        let word = u64::from(pe.as_u16()).wrapping_mul(0x0001_0001_0001_0001);
+        let start = self.entry(bus, 0);
+        (0..RTT_BUS / 8).all(|at| ram.read64(start | (8 * at)) == word)
     }
 
     /// All entries of one bus, four at a time.
     fn fill_bus(&self, ram: &impl Ram, bus: u8, pe: PeNumber) {
-        let word = u64::from(pe.as_u16()) * 0x0001_0001_0001_0001;
-        let start = self.entry(bus, 0);
-        for at in (0..RTT_BUS).step_by(64) {
-            for word_at in 0..8 {
-                ram.write64(start + at + 8 * word_at, word);
-            }
+        let word = u64::from(pe.as_u16()).wrapping_mul(0x0001_0001_0001_0001);
+        // The table is aligned to its size: nothing wraps.
+        let (mut at, end) = (self.entry(bus, 0), self.entry(bus, u8::MAX));
+        while at < end {
+            // Written out: a loop would take four instructions for each store.
+            ram.write64(at, word);
+            ram.write64(at.wrapping_add(0x08), word);
+            ram.write64(at.wrapping_add(0x10), word);
+            ram.write64(at.wrapping_add(0x18), word);
+            ram.write64(at.wrapping_add(0x20), word);
+            ram.write64(at.wrapping_add(0x28), word);
+            ram.write64(at.wrapping_add(0x30), word);
+            ram.write64(at.wrapping_add(0x38), word);
+            at = at.wrapping_add(64);
         }
     }
 

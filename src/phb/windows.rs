@@ -6,6 +6,7 @@
 use super::ioda::{self, Shadow, TableId};
 use super::phb4::Phb4;
 use crate::error::{Error, Result};
+use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::iommu::PeNumber;
@@ -61,7 +62,7 @@ impl M64 {
     /// `Parameter` when there is no such M64 window.
     pub fn new(number: u64, count: u8) -> Result<Self> {
         if number == 0 || number >= u64::from(count) {
-            return Err(Error::Parameter("M64 window"));
+            return Err(Error::Parameter(&"M64 window"));
         }
         Ok(Self(number as u8))
     }
@@ -92,7 +93,7 @@ impl Enable {
             0 => Ok(Self::Off),
             1 => Ok(Self::Split),
             2 => Ok(Self::Single),
-            _ => Err(Error::Parameter("window enable")),
+            _ => Err(Error::Parameter(&"window enable")),
         }
     }
 }
@@ -124,9 +125,9 @@ pub trait MmioWindows {
 
 impl<I: Mmio, R: Ram> MmioWindows for Phb4<I, R> {
     fn map_m32_segment(&mut self, segment: u64, pe: PeNumber) -> Result {
-        let segment = self.limits.pe(segment).map_err(|_| Error::Parameter("M32 segment"))?.index();
+        let segment = self.limits.pe(segment).map_err(|_| Error::Parameter(&"M32 segment"))?.index();
         let word = self.mdt.get(segment) & !(0xffff << 48) | u64::from(pe.as_u16()) << 48;
-        self.mdt.write(&self.regs, segment, word)
+        Ok(self.mdt.write(&self.regs, segment, word)?)
     }
 
     fn map_m64_single(&mut self, window: M64, pe: PeNumber) -> Result {
@@ -140,10 +141,10 @@ impl<I: Mmio, R: Ram> MmioWindows for Phb4<I, R> {
 
     fn place_m64(&mut self, window: M64, address: u64, size: u64) -> Result {
         if !address.is_multiple_of(PAGE) || !size.is_multiple_of(PAGE) {
-            return Err(Error::Parameter("M64 window is not in whole pages"));
+            return Err(Error::Parameter(&"M64 window is not in whole pages"));
         }
         if !size.is_power_of_two() || !address.is_multiple_of(size) || address >= 1 << 56 {
-            return Err(Error::Parameter("M64 window size or alignment"));
+            return Err(Error::Parameter(&"M64 window size or alignment"));
         }
         let (mut word0, mut word1) = self.m64_off(window)?;
         word0.set_base(address / PAGE);
@@ -156,18 +157,18 @@ impl<I: Mmio, R: Ram> MmioWindows for Phb4<I, R> {
         let (word0, mut word1) = self.m64(window);
         if enable == Enable::Off {
             let (off0, off1) = default_entry(window.0, self.mbt.len() / 2);
-            return self.write_m64(window, off0, off1);
+            return Ok(self.write_m64(window, off0, off1)?);
         }
         if (word0.mode() == MODE_SINGLE) != (enable == Enable::Single) {
-            return Err(Error::Parameter("window isn't in that mode"));
+            return Err(Error::Parameter(&"window isn't in that mode"));
         }
         let size = (word1.mask().wrapping_neg() & MASK_FIELD) * PAGE;
         let base = word0.base() * PAGE;
         if word1.mask() == 0 || base < self.m64.start || size > self.m64.end.saturating_sub(base) {
-            return Err(Error::Partial("window is outside the bridge's range"));
+            return Err(Error::Partial(&"window is outside the bridge's range"));
         }
         word1.set_enable(true);
-        self.write_m64(window, word0.0, word1.0)
+        Ok(self.write_m64(window, word0.0, word1.0)?)
     }
 }
 
@@ -186,7 +187,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 
     fn m64_off(&self, window: M64) -> Result<(Mbt0, Mbt1)> {
         let words = self.m64(window);
-        if words.1.enable() { Err(Error::Partial("window is on")) } else { Ok(words) }
+        if words.1.enable() { Err(Error::Partial(&"window is on")) } else { Ok(words) }
     }
 
     fn keep_m64(&mut self, window: M64, word0: Mbt0, word1: Mbt1) {
@@ -194,7 +195,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         self.mbt.set(window.word0() + 1, word1.0);
     }
 
-    fn write_m64(&mut self, window: M64, word0: u64, word1: u64) -> Result {
+    fn write_m64(&mut self, window: M64, word0: u64, word1: u64) -> Outcome {
         let (old0, old1) = self.m64(window);
         self.keep_m64(window, Mbt0(word0), Mbt1(word1));
         ioda::write(&self.regs, TableId::Mbt, window.word0(), word0);

@@ -169,7 +169,7 @@ impl Console {
 
     #[cold]
     fn flush_waiting(&self, uart: &Uart) -> Result<Flush> {
-        let mut state = patient(&self.state, PATIENCE).ok_or(Error::Internal("console held"))?;
+        let mut state = patient(&self.state, PATIENCE).ok_or(Error::Internal(&"console held"))?;
         let before = state.output.len();
         state.drain(uart);
         self.settle(&mut state, uart);

@@ -66,18 +66,18 @@ impl Cpus {
     pub fn start(&self, pir: Pir, address: u64) -> Result {
         let entry = self.find(pir)?;
         if entry.started.swap(true, Ordering::AcqRel) {
-            return Err(Error::WrongState("thread runs the OS"));
+            return Err(Error::WrongState(&"thread runs the OS"));
         }
         if !entry.thread.waiting() {
             entry.started.store(false, Ordering::Release);
-            return Err(Error::WrongState("thread isn't in firmware"));
+            return Err(Error::WrongState(&"thread isn't in firmware"));
         }
         entry.thread.start(address);
         // If it hangs it stays "started": nobody may start it twice.
         if wait_until(LEAVE, || !entry.thread.waiting()) {
             Ok(())
         } else {
-            Err(Error::Hardware("thread stuck"))
+            Err(Error::Hardware(&"thread stuck"))
         }
     }
 
@@ -106,6 +106,6 @@ impl Cpus {
 
     fn find(&self, pir: Pir) -> Result<&Entry> {
         let at = self.threads.binary_search_by_key(&pir, |entry| entry.pir);
-        at.ok().and_then(|at| self.threads.get(at)).ok_or(Error::Parameter("CPU"))
+        at.ok().and_then(|at| self.threads.get(at)).ok_or(Error::Parameter(&"CPU"))
     }
 }

@@ -58,7 +58,7 @@ impl Messages {
     pub fn send(&self, message: &Message, events: &Events) -> Result {
         let mut queue = self.queue.lock();
         if queue.len() >= QUEUE {
-            return Err(Error::Resource("message queue"));
+            return Err(Error::Resource(&"message queue"));
         }
         queue.push_back(*message);
         events.raise(MESSAGE);

@@ -93,7 +93,7 @@ impl Services {
     /// # Errors
     /// `Parameter` when firmware doesn't own that interrupt.
     pub fn handle_interrupt(&self, isn: Isn) -> Result {
-        match self.events.source(isn).ok_or(Error::Parameter("ISN"))? {
+        match self.events.source(isn).ok_or(Error::Parameter(&"ISN"))? {
             Source::Uart => {
                 self.console.interrupt(&self.events);
                 self.acknowledge(SerIrq::UART);

@@ -32,6 +32,9 @@ pub struct Quiesce {
 }
 
 impl Quiesce {
+    /// Offset of the word that is 0 while everyone may call, for `opal_entry.S`.
+    pub const WORD: usize = core::mem::offset_of!(Self, word);
+
     /// Everyone may call.
     pub const fn new() -> Self {
         Self { word: AtomicU64::new(0), held: AtomicUsize::new(0) }

@@ -266,7 +266,7 @@ fn a_broken_blob_is_refused_wherever_it_is_cut() {
     for length in (0..QEMU9.len()).step_by(7) {
         assert_eq!(
             Tree::from_blob(&QEMU9[..length]).err(),
-            Some(Error::Parameter("device tree blob")),
+            Some(Error::Parameter(&"device tree blob")),
             "{length}"
         );
     }

@@ -114,7 +114,7 @@ impl Machine {
         // Registers beyond the call's arguments hold garbage.
         let mut registers = [0xdead_beef_dead_beef; 8];
         registers[..N].copy_from_slice(&args);
-        dispatch::call(&self.fw, token, &registers, false)
+        dispatch::call(&self.fw, token, &opalite::opal::args::Args(registers), false)
     }
 
     /// One entry of an on-chip table of a bridge, read as firmware would.

@@ -105,6 +105,6 @@ impl Machine {
     pub fn call(&self, token: u64, arguments: &[u64]) -> i64 {
         let mut registers = [0xdead_beef_0bad_cafe; 8];
         registers[..arguments.len()].copy_from_slice(arguments);
-        dispatch::call(&self.firmware, token, &registers, false)
+        dispatch::call(&self.firmware, token, &opalite::opal::args::Args(registers), false)
     }
 }

@@ -2,10 +2,8 @@
 // so that a byte which arrives where it shouldn't is seen.
 #include "proof.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #ifndef MAP_HUGE_SHIFT

@@ -127,6 +127,7 @@ extern int container;
 extern struct edu edu;
 void remove_windows(void);
 void register_pool(const struct pool *pool);
+void window_with(int container, const void *memory, uint64_t bus);
 void window_shapes(void);
 void mapping_cases(void);
 void error_cases(void);

@@ -2,7 +2,6 @@
 #include "proof.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <sys/mman.h>
 
 #define ROUNDS 3000

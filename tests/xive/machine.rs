@@ -151,7 +151,7 @@ impl Machine {
     pub fn call(&self, token: u64, args: &[u64]) -> i64 {
         let mut registers = [0xdead_beef_dead_beef; 8];
         registers[..args.len()].copy_from_slice(args);
-        dispatch::call(&self.firmware, token, &registers, false)
+        dispatch::call(&self.firmware, token, &opalite::opal::args::Args(registers), false)
     }
 
     /// A call that must succeed.

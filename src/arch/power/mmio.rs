@@ -22,6 +22,8 @@ impl Registers {
     }
 }
 
+// A load isn't followed by `twi; isync`: it is complete when its value is used, and every later access of a device
+// begins with `sync`.
 macro_rules! load {
     ($name:ident, $type:ty, $instruction:literal) => {
         #[inline(always)]
@@ -32,8 +34,6 @@ macro_rules! load {
                 asm!(
                     "sync",
                     concat!($instruction, " {v}, {b}, {o}"),
-                    "twi 0, {v}, 0",
-                    "isync",
                     v = out(reg) value,
                     b = in(reg_nonzero) self.base,
                     o = in(reg) offset,

@@ -13,8 +13,11 @@ pub use exceptions::report_exceptions_here;
 pub use image::{backtrace, enter_kernel, image_end, image_start, opal_entry_address};
 pub use mmio::{PhysicalRam, Registers};
 pub use modes::{park, set_little_endian_interrupts, set_radix, take_hmer};
-pub use threads::{CpuArea, publish_areas, release_secondaries};
+pub use threads::{CpuArea, publish_areas, release_secondaries, serve};
 
+use crate::firmware::Firmware;
+use crate::opal::table;
+use crate::services::{Services, quiesce::Quiesce};
 use core::mem::offset_of;
 
 core::arch::global_asm!(
@@ -32,4 +35,11 @@ core::arch::global_asm!(
     cpu_stack = const offset_of!(CpuArea, stack),
     cpu_stack2 = const offset_of!(CpuArea, stack2),
     cpu_depth = const offset_of!(CpuArea, depth),
+    serving = sym threads::SERVING,
+    quiesce = const offset_of!(Firmware, services) + offset_of!(Services, quiesce) + Quiesce::WORD,
+    table = sym table::TABLE,
+    table_end = const table::END,
 );
+
+// What `opal_entry.S` takes for granted of the table.
+const _: () = assert!(size_of::<table::Call>() == 16 && offset_of!(table::Call, handler) == 0);

@@ -3,7 +3,7 @@
 # In:  r0 token, r3-r10 arguments, r1 the caller's stack, LR the return address, big-endian real mode
 #      (reference/linux-opal-contract.md section 1.5).
 # Out: r3 result. Preserved: r1, r13-r31, LR, CR2-CR4, every SPR of the OS; the FP and vector registers are never
-#      touched. Clobbered: r0, r2-r12, CTR, XER, CR0, CR1, CR5-CR7.
+#      touched (CR2-CR4 and r14-r31 by the Rust function that serves the call, as its ABI says). Clobbered: r0, r2-r12, CTR, XER, CR0, CR1, CR5-CR7.
 #
 # Runs on the thread's own stack, found from its PIR. A machine check inside a call may call again: the second
 # level has a second stack, a third one is refused with OPAL_INTERNAL_ERROR.
@@ -12,7 +12,6 @@
     .set  ARGS, 64                  # eight doublewords
     .set  SAVED_R1, 128
     .set  SAVED_LR, 136
-    .set  SAVED_CR, 144
     .set  SAVED_AREA, 152
 
     .section .text.opal_entry, "ax"
@@ -41,8 +40,6 @@ opal_entry:
     addi  %r1, %r12, -FRAME
     mfctr %r12
     std   %r12, SAVED_LR(%r1)
-    mfcr  %r12
-    std   %r12, SAVED_CR(%r1)
     std   %r11, SAVED_AREA(%r1)
     std   %r3, (ARGS + 0)(%r1)
     std   %r4, (ARGS + 8)(%r1)
@@ -52,23 +49,42 @@ opal_entry:
     std   %r8, (ARGS + 40)(%r1)
     std   %r9, (ARGS + 48)(%r1)
     std   %r10, (ARGS + 56)(%r1)
-    mr    %r3, %r0
-    addi  %r4, %r1, ARGS
+    li    %r12, 0
+    std   %r12, 0(%r1)              # end of the back chain
     lwz   %r5, {cpu_depth}(%r11)
-    li    %r0, 0
-    std   %r0, 0(%r1)               # end of the back chain
-    bl    {dispatch}
-    nop
-    ld    %r11, SAVED_AREA(%r1)
+    addis %r3, %r2, {serving}@toc@ha
+    ld    %r3, {serving}@toc@l(%r3)
+    addi  %r4, %r1, ARGS
+    # An ordinary call is made from here: known token, no other call interrupted, nobody kept out.
+    cmpldi %r0, {table_end}
+    bge-  slow
+    addis %r6, %r2, {table}@toc@ha
+    addi  %r6, %r6, {table}@toc@l
+    sldi  %r7, %r0, 4
+    ldx   %r12, %r6, %r7
+    ld    %r8, {quiesce}(%r3)
+    addi  %r5, %r5, -1
+    or    %r8, %r8, %r5
+    cmpdi %r8, 0
+    bne-  slow
+    cmpdi %r12, 0
+    beq-  slow
+    mtctr %r12
+    bctrl
+3:  ld    %r11, SAVED_AREA(%r1)
     lwz   %r12, {cpu_depth}(%r11)
     addi  %r12, %r12, -1
     stw   %r12, {cpu_depth}(%r11)
     ld    %r12, SAVED_LR(%r1)
     mtlr  %r12
-    ld    %r12, SAVED_CR(%r1)
-    mtcrf 0x38, %r12                # CR2-CR4
     ld    %r1, SAVED_R1(%r1)
     blr
+slow:
+    mr    %r3, %r0
+    lwz   %r5, {cpu_depth}(%r11)
+    bl    {dispatch}
+    nop
+    b     3b
 nested:
     ld    %r12, {cpu_stack2}(%r11)
     b     2b

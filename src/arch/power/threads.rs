@@ -1,6 +1,7 @@
 //! What belongs to one hardware thread, and the life of a thread that waits in firmware.
 
 use crate::arch::relax;
+use crate::firmware::Firmware;
 use crate::hw::ram::Ram;
 use alloc::{boxed::Box, vec::Vec};
 use core::ptr;
@@ -49,6 +50,14 @@ pub fn publish_areas(areas: Vec<&'static CpuArea>) {
         table[area.pir as usize] = ptr::from_ref(area).cast_mut();
     }
     CPU_AREAS.store(Vec::leak(table).as_mut_ptr(), Ordering::Release);
+}
+
+/// What calls work on, for `opal_entry.S`.
+pub(super) static SERVING: AtomicPtr<Firmware> = AtomicPtr::new(ptr::null_mut());
+
+/// Opens the door: calls work on `firmware`. Before the OS starts.
+pub fn serve(firmware: &'static Firmware) {
+    SERVING.store(ptr::from_ref(firmware).cast_mut(), Ordering::Release);
 }
 
 /// Offset of `secondary_home` in `entry.S`.

@@ -19,7 +19,7 @@ impl<I: Mmio, R: Ram> Xive1<I, R> {
         };
         let mut state = self.exploited()?;
         let thread = state.vps.nvt(Vp(id))?.checked_sub(FIRST_THREAD).and_then(|n| u8::try_from(n).ok());
-        let thread = thread.filter(|&thread| thread < 128).ok_or(Error::Parameter("thread"))?;
+        let thread = thread.filter(|&thread| thread < 128).ok_or(Error::Parameter(&"thread"))?;
         let (low, word2) = state.with_tima(thread, |ic| {
             // Of the physical ring's word 2 only this byte can be read.
             let word2 = if ring == tima::PHYSICAL {
@@ -37,7 +37,7 @@ impl<I: Mmio, R: Ram> Xive1<I, R> {
     fn show_vp(&self, vp: Vp) -> Result {
         let mut state = self.exploited()?;
         let index = state.vps.nvt(vp)?;
-        let address = state.engine.nvts.address(index).ok_or(Error::Parameter("VP"))?;
+        let address = state.engine.nvts.address(index).ok_or(Error::Parameter(&"VP"))?;
         state.engine.scrub_nvt(index)?;
         let mut rows = [0; 4];
         for (number, row) in (0..).zip(&mut rows) {

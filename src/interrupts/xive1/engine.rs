@@ -188,7 +188,7 @@ impl<I: Mmio, R: Ram> Engine<I, R> {
         unit.scrub.write(&self.ic, scrub);
         let done = wait_until(PATIENCE_US, || !unit.scrub.read(&self.ic).valid());
         self.ram.sync();
-        if done { Ok(()) } else { Err(Error::Hardware("XIVE scrub")) }
+        if done { Ok(()) } else { Err(Error::Hardware(&"XIVE scrub")) }
     }
 
     /// Waits until all events that were on their way have reached their queues.
@@ -200,7 +200,7 @@ impl<I: Mmio, R: Ram> Engine<I, R> {
         EQC_CONFIG.update(&self.ic, |config| config.set_syncs_done(0));
         // Hardware wants a load before the next sync is asked for.
         VC_GLOBAL.read(&self.ic);
-        if done { Ok(()) } else { Err(Error::Hardware("XIVE sync")) }
+        if done { Ok(()) } else { Err(Error::Hardware(&"XIVE sync")) }
     }
 
     /// Drops what hardware remembers of the indirect tables' VSDs.
@@ -218,7 +218,7 @@ impl<I: Mmio, R: Ram> Engine<I, R> {
         mask.write(&self.ic, 0);
         register.write(&self.ic, kill);
         let done = wait_until(PATIENCE_US, || !register.read(&self.ic).valid());
-        if done { Ok(()) } else { Err(Error::Hardware("XIVE kill")) }
+        if done { Ok(()) } else { Err(Error::Hardware(&"XIVE kill")) }
     }
 
     /// Loads from the management page of a source of the unit's own.

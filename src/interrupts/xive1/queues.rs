@@ -10,7 +10,7 @@ use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::interrupts::{Priority, Queue, QueueInfo, QueuePosition, Vp};
 
-const NO_QUEUE: Error = Error::Parameter("queue");
+const NO_QUEUE: Error = Error::Parameter(&"queue");
 
 impl<I: Mmio, R: Ram> State<I, R> {
     pub(super) fn queue(&self, vp: Vp, priority: Priority, vc: u64) -> Result<QueueInfo> {
@@ -38,7 +38,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         let nvt = self.vps.nvt(vp)?;
         let index = end_of(nvt, priority);
         if self.engine.end(index).ok_or(NO_QUEUE)?.control.silent() {
-            return Err(Error::Parameter("queue collects escalations"));
+            return Err(Error::Parameter(&"queue collects escalations"));
         }
         let collector = self.collector(nvt);
         self.touched.insert(nvt);
@@ -69,7 +69,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
             return Ok(());
         }
         if on && old.valid() {
-            return Err(Error::Parameter("queue 7 is in use"));
+            return Err(Error::Parameter(&"queue 7 is in use"));
         }
         self.engine.update_end(collector, |mut end| {
             if !on {
@@ -134,7 +134,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         // Hardware would write behind the queue.
         let entries = if end.control.enqueue() { 1 << (end.control.queue_size() + 10) } else { 1 };
         if position.index >= entries {
-            return Err(Error::Parameter("queue index"));
+            return Err(Error::Parameter(&"queue index"));
         }
         self.engine.update_end(index, |mut end| {
             end.control.set_generation(position.generation);
@@ -148,7 +148,7 @@ fn enabled_end(end: Option<End>) -> Result<End> {
     match end {
         None => Err(NO_QUEUE),
         Some(end) if end.control.valid() && !end.control.silent() => Ok(end),
-        Some(_) => Err(Error::WrongState("queue is disabled")),
+        Some(_) => Err(Error::WrongState(&"queue is disabled")),
     }
 }
 

@@ -89,7 +89,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         set.write(ic, bit);
         // The load also makes the TIMA see the change.
         if state.read(ic) & bit == 0 {
-            return Err(Error::Hardware("XIVE thread enable"));
+            return Err(Error::Hardware(&"XIVE thread enable"));
         }
         self.with_tima(thread, |ic| ic.write8(tima::VT, tima::VALID));
         Ok(())

@@ -21,13 +21,13 @@ impl<I: Mmio, R: Ram> Xive1<I, R> {
                     return Ok(source.info(position, self.chip));
                 }
                 if !state.allocated.contains(index) {
-                    return Err(Error::Parameter("interrupt isn't allocated"));
+                    return Err(Error::Parameter(&"interrupt isn't allocated"));
                 }
                 let trigger = pair(self.addresses.vc, index);
                 (IRQ_TRIGGER_PAGE, trigger, trigger + ESB_SECOND)
             }
             Named::Escalation(end) => {
-                state.engine.end(end).ok_or(Error::Parameter("interrupt"))?;
+                state.engine.end(end).ok_or(Error::Parameter(&"interrupt"))?;
                 (0, 0, pair(self.addresses.vc + state.engine.end_esbs, end) + ESB_SECOND)
             }
         };
@@ -39,7 +39,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
     /// EAS of a source that exists.
     fn valid_eas(&self, index: u32) -> Result<Eas> {
         let eas = self.engine.eas(index);
-        if eas.valid() { Ok(eas) } else { Err(Error::Parameter("interrupt isn't in use")) }
+        if eas.valid() { Ok(eas) } else { Err(Error::Parameter(&"interrupt isn't in use")) }
     }
 
     pub(super) fn route(&self, isn: Isn) -> Result<Route> {
@@ -49,7 +49,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
                 (eas, eas.masked())
             }
             Named::Escalation(end) => {
-                (self.engine.end(end).ok_or(Error::Parameter("interrupt"))?.escalation, false)
+                (self.engine.end(end).ok_or(Error::Parameter(&"interrupt"))?.escalation, false)
             }
         };
         let (nvt, queue) = (eas.end_index() / super::tables::QUEUES, eas.end_index() % super::tables::QUEUES);
@@ -59,7 +59,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
 
     pub(super) fn set_route(&mut self, isn: Isn, route: Route, device: Option<(&Source, u32)>) -> Result {
         if route.data > DATA_LIMIT {
-            return Err(Error::Parameter("queue data"));
+            return Err(Error::Parameter(&"queue data"));
         }
         // Masking needs no target: an OS that is leaving may name a thread that isn't there.
         let end = match route.priority {
@@ -93,9 +93,9 @@ impl<I: Mmio, R: Ram> State<I, R> {
 
     /// An escalation can't be masked: then only its data changes.
     fn set_escalation(&mut self, index: u32, end: Option<u32>, data: u32) -> Result {
-        let old = self.engine.end(index).ok_or(Error::Parameter("interrupt"))?;
+        let old = self.engine.end(index).ok_or(Error::Parameter(&"interrupt"))?;
         if old.control.unconditional() {
-            return Err(Error::Parameter("escalation is shared"));
+            return Err(Error::Parameter(&"escalation is shared"));
         }
         let escalation = self.routed_eas(old.escalation, end, data);
         self.touched.insert(index / super::tables::QUEUES);
@@ -107,7 +107,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
 
     pub(super) fn allocate_irq(&mut self) -> Result<Isn> {
         let free = self.allocated.next_absent(FIRST_SOURCE).filter(|&index| index < self.devices);
-        let index = free.ok_or(Error::Resource("interrupt sources"))?;
+        let index = free.ok_or(Error::Resource(&"interrupt sources"))?;
         self.allocated.insert(index);
         // Hardware may remember the invalid entry; it reads the new one when the source gets a route.
         self.engine.put_eas(index, self.idle_eas(index));
@@ -122,7 +122,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
                 self.routed.remove(index);
                 Ok(())
             }
-            _ => Err(Error::Parameter("interrupt isn't allocated")),
+            _ => Err(Error::Parameter(&"interrupt isn't allocated")),
         }
     }
 

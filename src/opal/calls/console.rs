@@ -8,7 +8,7 @@ use crate::services::console::Flush;
 
 /// 1 CONSOLE_WRITE(terminal, length*, buffer): the length becomes what was taken. Checked in that order; a zero
 /// length needs no buffer. BUSY_EVENT when nothing could be taken: the length is as it was.
-pub fn write(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn write(fw: &Firmware, args: &Args) -> Result<i64> {
     terminal(args)?;
     let length = args.pointer::<u64, 1>(fw)?;
     let wanted = length.read(fw.ram);
@@ -21,7 +21,7 @@ pub fn write(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 
 /// 2 CONSOLE_READ(terminal, length*, buffer): the length becomes what was given. Checked in that order; a zero
 /// length needs no buffer.
-pub fn read(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn read(fw: &Firmware, args: &Args) -> Result<i64> {
     terminal(args)?;
     let length = args.pointer::<u64, 1>(fw)?;
     let room = length.read(fw.ram);
@@ -34,7 +34,7 @@ pub fn read(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 25 CONSOLE_WRITE_BUFFER_SPACE(terminal, space*).
-pub fn write_buffer_space(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn write_buffer_space(fw: &Firmware, args: &Args) -> Result<i64> {
     terminal(args)?;
     let space = args.pointer::<u64, 1>(fw)?;
     space.write(fw.ram, fw.services.console.space()?);
@@ -42,16 +42,16 @@ pub fn write_buffer_space(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 117 CONSOLE_FLUSH(terminal): PARTIAL when some went out, BUSY when none could.
-pub fn flush(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn flush(fw: &Firmware, args: &Args) -> Result<i64> {
     terminal(args)?;
     match fw.services.console.flush()? {
         Flush::Empty => Ok(SUCCESS),
-        Flush::Some => Err(Error::Partial("console output")),
+        Flush::Some => Err(Error::Partial(&"console output")),
         Flush::Stuck => Err(Error::Busy),
     }
 }
 
 #[inline(always)]
-fn terminal(args: &Args<'_>) -> Result {
-    if args.u64::<0>() == 0 { Ok(()) } else { Err(Error::Parameter("terminal")) }
+fn terminal(args: &Args) -> Result {
+    if args.u64::<0>() == 0 { Ok(()) } else { Err(Error::Parameter(&"terminal")) }
 }

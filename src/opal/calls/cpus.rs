@@ -30,7 +30,7 @@ const QUIESCED: u64 = 1_000_000;
 
 /// 41 START_CPU(pir, address): PARAMETER for a thread that isn't there or an address that isn't an instruction in
 /// RAM of the OS, WRONG_STATE when the thread doesn't wait in firmware.
-pub fn start(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn start(fw: &Firmware, args: &Args) -> Result<i64> {
     let pir = Pir(args.u32::<0>()?);
     fw.services.cpus.status(pir)?;
     let entry = args.pointer::<u32, 1>(fw)?;
@@ -39,7 +39,7 @@ pub fn start(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 42 QUERY_CPU_STATUS(pir, status*): 0 inactive, 1 started, 2 unavailable.
-pub fn query_status(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn query_status(fw: &Firmware, args: &Args) -> Result<i64> {
     let pir = Pir(args.u32::<0>()?);
     let into = args.pointer::<u8, 1>(fw)?;
     into.write(fw.ram, fw.services.cpus.status(pir)? as u8);
@@ -47,7 +47,7 @@ pub fn query_status(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 69 RETURN_CPU: the calling thread waits in firmware. It doesn't return.
-pub fn return_cpu(fw: &Firmware, _: &Args<'_>) -> Result<i64> {
+pub fn return_cpu(fw: &Firmware, _: &Args) -> Result<i64> {
     fw.services.cpus.returned(arch::pir());
     arch::park();
     Ok(SUCCESS)
@@ -56,19 +56,19 @@ pub fn return_cpu(fw: &Firmware, _: &Args<'_>) -> Result<i64> {
 /// 70 REINIT_CPUS(flags): UNSUPPORTED for flags that aren't served (suspended transactions among them) and for radix
 /// where there is none, PARAMETER for both byte orders at once, WRONG_STATE while another thread runs the OS. Hash
 /// and radix together mean either, which is radix.
-pub fn reinit(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn reinit(fw: &Firmware, args: &Args) -> Result<i64> {
     let flags = args.u64::<0>();
     if flags & !(HILE_BE | HILE_LE | MMU_HASH | MMU_RADIX) != 0 {
-        return Err(Error::Unsupported("flags"));
+        return Err(Error::Unsupported(&"flags"));
     }
     if flags & HILE_BE != 0 && flags & HILE_LE != 0 {
-        return Err(Error::Parameter("flags"));
+        return Err(Error::Parameter(&"flags"));
     }
     if fw.services.cpus.others_started(arch::pir()) {
-        return Err(Error::WrongState("other threads run the OS"));
+        return Err(Error::WrongState(&"other threads run the OS"));
     }
     if flags & (MMU_HASH | MMU_RADIX) != 0 && !arch::set_radix(flags & MMU_RADIX != 0) {
-        return Err(Error::Unsupported("radix"));
+        return Err(Error::Unsupported(&"radix"));
     }
     if flags & (HILE_BE | HILE_LE) != 0 {
         arch::set_little_endian_interrupts(flags & HILE_LE != 0);
@@ -77,15 +77,15 @@ pub fn reinit(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 98 HANDLE_HMI: clears its causes; HARDWARE when one of them means damage.
-pub fn handle_hmi(_: &Firmware, _: &Args<'_>) -> Result<i64> {
+pub fn handle_hmi(_: &Firmware, _: &Args) -> Result<i64> {
     if arch::take_hmer(HMER_RECOVERED | HMER_FATAL) & HMER_FATAL != 0 {
-        return Err(Error::Hardware("HMI"));
+        return Err(Error::Hardware(&"HMI"));
     }
     Ok(SUCCESS)
 }
 
 /// 166 HANDLE_HMI2(flags*): the same; the flags say that neither timebase nor decrementers were touched.
-pub fn handle_hmi2(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn handle_hmi2(fw: &Firmware, args: &Args) -> Result<i64> {
     let flags = args.pointer::<u64, 0>(fw)?;
     let result = handle_hmi(fw, args)?;
     flags.write(fw.ram, 0);
@@ -95,17 +95,17 @@ pub fn handle_hmi2(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 /// 158 QUIESCE(operation, cpu or -1): 1 holds and 2 rejects new calls of that thread, or of all others, and waits
 /// for those inside; 4 and 5 let everyone call again. UNSUPPORTED for 3 (locks are never broken), PARAMETER for other
 /// operations and for a thread that isn't there or is the caller, PARTIAL when somebody stays inside.
-pub fn quiesce(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn quiesce(fw: &Firmware, args: &Args) -> Result<i64> {
     let (cpus, quiesce) = (&fw.services.cpus, &fw.services.quiesce);
     let mode = match args.u64::<0>() {
         1 => Mode::Hold,
         2 => Mode::Reject,
-        3 => return Err(Error::Unsupported("breaking locks")),
+        3 => return Err(Error::Unsupported(&"breaking locks")),
         4 | 5 => {
             quiesce.end();
             return Ok(SUCCESS);
         }
-        _ => return Err(Error::Parameter("operation")),
+        _ => return Err(Error::Parameter(&"operation")),
     };
     let caller = arch::pir();
     let target = match args.u64::<1>() {
@@ -115,13 +115,13 @@ pub fn quiesce(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
     if let Some(pir) = target {
         cpus.status(pir)?;
         if pir == caller {
-            return Err(Error::Parameter("CPU"));
+            return Err(Error::Parameter(&"CPU"));
         }
     }
     quiesce.start(mode, caller, target);
     if wait_until(QUIESCED, || cpus.in_call(caller, target) <= quiesce.held()) {
         Ok(SUCCESS)
     } else {
-        Err(Error::Partial("calls in progress"))
+        Err(Error::Partial(&"calls in progress"))
     }
 }

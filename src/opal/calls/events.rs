@@ -9,7 +9,7 @@ use crate::units::Isn;
 
 /// 9 HANDLE_INTERRUPT(isn, events*): serves the device so that its level drops, and tells the events. Checked in
 /// that order, then whether firmware owns the interrupt.
-pub fn handle_interrupt(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn handle_interrupt(fw: &Firmware, args: &Args) -> Result<i64> {
     let isn = Isn(args.u32::<0>()?);
     let events = args.pointer::<u64, 1>(fw)?;
     fw.services.handle_interrupt(isn)?;
@@ -18,7 +18,7 @@ pub fn handle_interrupt(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 10 POLL_EVENTS(events* or null): does what firmware has to do and tells the events.
-pub fn poll_events(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn poll_events(fw: &Firmware, args: &Args) -> Result<i64> {
     let events = args.optional::<u64, 0>(fw)?;
     fw.services.poll();
     if let Some(events) = events {
@@ -28,12 +28,12 @@ pub fn poll_events(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 85 GET_MSG(buffer, size): PARAMETER when the buffer is bad or too small for a message, RESOURCE when none waits.
-pub fn get_msg(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_msg(fw: &Firmware, args: &Args) -> Result<i64> {
     let buffer = args.buffer::<0>(fw, args.u64::<1>())?;
     if buffer.length < messages::SIZE as u64 {
-        return Err(Error::Parameter("message size"));
+        return Err(Error::Parameter(&"message size"));
     }
-    let message = fw.services.messages.take(&fw.services.events).ok_or(Error::Resource("no message"))?;
+    let message = fw.services.messages.take(&fw.services.events).ok_or(Error::Resource(&"no message"))?;
     fw.ram.write_bytes(buffer.address, &message.bytes());
     Ok(SUCCESS)
 }

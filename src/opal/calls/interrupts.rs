@@ -13,13 +13,13 @@ const DONATED_PAGE: u64 = 0x1_0000;
 const SYNC_TYPES: u64 = 1 | 2;
 
 /// 128 XIVE_RESET(mode).
-pub fn reset(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn reset(fw: &Firmware, args: &Args) -> Result<i64> {
     fw.interrupts.reset(args.u64::<0>().try_into()?)?;
     Ok(SUCCESS)
 }
 
 /// 129 XIVE_GET_IRQ_INFO(irq, flags*, EOI page*, trigger page*, ESB shift*, chip*).
-pub fn get_irq_info(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_irq_info(fw: &Firmware, args: &Args) -> Result<i64> {
     let (flags, eoi, trigger) =
         (args.pointer::<u64, 1>(fw)?, args.pointer::<u64, 2>(fw)?, args.pointer::<u64, 3>(fw)?);
     let (shift, chip) = (args.pointer::<u32, 4>(fw)?, args.pointer::<u32, 5>(fw)?);
@@ -33,7 +33,7 @@ pub fn get_irq_info(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 130 XIVE_GET_IRQ_CONFIG(irq, VP*, priority*, data*).
-pub fn get_irq_config(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_irq_config(fw: &Firmware, args: &Args) -> Result<i64> {
     let (vp, priority) = (args.pointer::<u64, 1>(fw)?, args.pointer::<u8, 2>(fw)?);
     let data = args.pointer::<u32, 3>(fw)?;
     let route = fw.interrupts.route(isn::<0>(args)?)?;
@@ -44,7 +44,7 @@ pub fn get_irq_config(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 131 XIVE_SET_IRQ_CONFIG(irq, VP, priority, data).
-pub fn set_irq_config(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn set_irq_config(fw: &Firmware, args: &Args) -> Result<i64> {
     let priority = match args.u64::<2>() {
         Priority::MASKED => None,
         number => Some(number.try_into()?),
@@ -55,7 +55,7 @@ pub fn set_irq_config(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 132 XIVE_GET_QUEUE_INFO(VP, priority, page*, order*, EOI page*, escalation*, flags*); any pointer may be null.
-pub fn get_queue_info(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_queue_info(fw: &Firmware, args: &Args) -> Result<i64> {
     let (vp, priority) = queue(args)?;
     let (page, order) = (args.optional::<u64, 2>(fw)?, args.optional::<u64, 3>(fw)?);
     let (eoi, escalation) = (args.optional::<u64, 4>(fw)?, args.optional::<u32, 5>(fw)?);
@@ -71,7 +71,7 @@ pub fn get_queue_info(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 133 XIVE_SET_QUEUE_INFO(VP, priority, page, order, flags).
-pub fn set_queue_info(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn set_queue_info(fw: &Firmware, args: &Args) -> Result<i64> {
     let (vp, priority) = queue(args)?;
     let queue = Queue::decode(&fw.memory, args.u64::<2>(), args.u64::<3>(), args.u64::<4>())?;
     fw.interrupts.set_queue(vp, priority, queue)?;
@@ -79,25 +79,25 @@ pub fn set_queue_info(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 134 XIVE_DONATE_PAGE(chip, address).
-pub fn donate_page(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn donate_page(fw: &Firmware, args: &Args) -> Result<i64> {
     let page = args.buffer::<1>(fw, DONATED_PAGE)?;
     fw.interrupts.donate_page(chip::<0>(args)?, page)?;
     Ok(SUCCESS)
 }
 
 /// 135 XIVE_ALLOCATE_VP_BLOCK(order): the first VP.
-pub fn allocate_vp_block(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn allocate_vp_block(fw: &Firmware, args: &Args) -> Result<i64> {
     Ok(fw.interrupts.allocate_vps(args.u32::<0>()?)?.0.into())
 }
 
 /// 136 XIVE_FREE_VP_BLOCK(first VP).
-pub fn free_vp_block(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn free_vp_block(fw: &Firmware, args: &Args) -> Result<i64> {
     fw.interrupts.free_vps(args.u64::<0>().try_into()?)?;
     Ok(SUCCESS)
 }
 
 /// 137 XIVE_GET_VP_INFO(VP, flags*, CAM*, report address*, chip*); any pointer may be null.
-pub fn get_vp_info(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_vp_info(fw: &Firmware, args: &Args) -> Result<i64> {
     let (flags, cam) = (args.optional::<u64, 1>(fw)?, args.optional::<u64, 2>(fw)?);
     let (report, chip) = (args.optional::<u64, 3>(fw)?, args.optional::<u32, 4>(fw)?);
     let info = fw.interrupts.vp(args.u64::<0>().try_into()?)?;
@@ -109,41 +109,41 @@ pub fn get_vp_info(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 138 XIVE_SET_VP_INFO(VP, flags, report address).
-pub fn set_vp_info(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn set_vp_info(fw: &Firmware, args: &Args) -> Result<i64> {
     let settings = VpSettings::decode(&fw.memory, args.u64::<1>(), args.u64::<2>())?;
     fw.interrupts.set_vp(args.u64::<0>().try_into()?, settings)?;
     Ok(SUCCESS)
 }
 
 /// 139 XIVE_ALLOCATE_IRQ(chip): the interrupt.
-pub fn allocate_irq(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn allocate_irq(fw: &Firmware, args: &Args) -> Result<i64> {
     Ok(fw.interrupts.allocate_irq(chip::<0>(args)?)?.0.into())
 }
 
 /// 140 XIVE_FREE_IRQ(irq).
-pub fn free_irq(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn free_irq(fw: &Firmware, args: &Args) -> Result<i64> {
     fw.interrupts.free_irq(isn::<0>(args)?)?;
     Ok(SUCCESS)
 }
 
 /// 141 XIVE_SYNC(types, irq).
-pub fn sync(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn sync(fw: &Firmware, args: &Args) -> Result<i64> {
     if args.u64::<0>() & !SYNC_TYPES != 0 {
-        return Err(Error::Parameter("sync type"));
+        return Err(Error::Parameter(&"sync type"));
     }
     fw.interrupts.sync(isn::<1>(args)?)?;
     Ok(SUCCESS)
 }
 
 /// 142 XIVE_DUMP(type, id).
-pub fn dump(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn dump(fw: &Firmware, args: &Args) -> Result<i64> {
     let what: Dump = args.u64::<0>().try_into()?;
     fw.interrupts.dump(what, args.u32::<1>()?)?;
     Ok(SUCCESS)
 }
 
 /// 143 XIVE_GET_QUEUE_STATE(VP, priority, generation*, index*).
-pub fn get_queue_state(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_queue_state(fw: &Firmware, args: &Args) -> Result<i64> {
     let (vp, priority) = queue(args)?;
     let (generation, index) = (args.pointer::<u32, 2>(fw)?, args.pointer::<u32, 3>(fw)?);
     let position = fw.interrupts.queue_position(vp, priority)?;
@@ -153,34 +153,34 @@ pub fn get_queue_state(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 144 XIVE_SET_QUEUE_STATE(VP, priority, generation, index).
-pub fn set_queue_state(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn set_queue_state(fw: &Firmware, args: &Args) -> Result<i64> {
     let (vp, priority) = queue(args)?;
     let generation = match args.u64::<2>() {
         0 => false,
         1 => true,
-        _ => return Err(Error::Parameter("queue generation")),
+        _ => return Err(Error::Parameter(&"queue generation")),
     };
     fw.interrupts.set_queue_position(vp, priority, QueuePosition { generation, index: args.u32::<3>()? })?;
     Ok(SUCCESS)
 }
 
 /// 170 XIVE_GET_VP_STATE(VP, state*).
-pub fn get_vp_state(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_vp_state(fw: &Firmware, args: &Args) -> Result<i64> {
     let state = args.pointer::<u64, 1>(fw)?;
     state.write(fw.ram, fw.interrupts.vp_state(args.u64::<0>().try_into()?)?);
     Ok(SUCCESS)
 }
 
-fn isn<const N: usize>(args: &Args<'_>) -> Result<Isn> {
+fn isn<const N: usize>(args: &Args) -> Result<Isn> {
     args.u32::<N>().map(Isn)
 }
 
-fn queue(args: &Args<'_>) -> Result<(Vp, Priority)> {
+fn queue(args: &Args) -> Result<(Vp, Priority)> {
     Ok((args.u64::<0>().try_into()?, args.u64::<1>().try_into()?))
 }
 
 /// A chip; 0xffffffff is any, also when it arrives as −1.
-fn chip<const N: usize>(args: &Args<'_>) -> Result<Option<ChipId>> {
+fn chip<const N: usize>(args: &Args) -> Result<Option<ChipId>> {
     const ANY: u64 = 0xffff_ffff;
     match args.u64::<N>() {
         ANY | u64::MAX => Ok(None),

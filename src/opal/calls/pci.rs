@@ -6,10 +6,12 @@
 
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
+use crate::hw::fault::Fault;
 use crate::iommu::bypass::Bypass;
 use crate::iommu::geometry::{Geometry, Table};
+use crate::iommu::tve::Tve;
 use crate::iommu::{Kill, Slot};
-use crate::mem::OsNumber;
+use crate::mem::{OsNumber, OsPointer};
 use crate::opal::args::Args;
 use crate::opal::table::SUCCESS;
 use crate::phb::config::{Register, Width};
@@ -20,76 +22,79 @@ use crate::phb::msi::Source;
 use crate::phb::pe::RidMatch;
 use crate::phb::reset::{Progress, Scope};
 use crate::phb::windows::{Enable, M64};
-use crate::phb::{self, Phb};
-use crate::sync::{Guard, Lock};
+use crate::phb::{self, Locked};
 use crate::units::Bdfn;
-use alloc::boxed::Box;
 
-type Bridge<'a> = Guard<'a, Box<dyn Phb>>;
-
-/// The bridge that argument 0 names, locked.
+/// The bridge that argument 0 names.
 #[inline(always)]
-fn bridge<'a>(fw: &'a Firmware, args: &Args<'_>) -> Result<Bridge<'a>> {
-    phb::find(&fw.phbs, args.u64::<0>()).map(|bridge| bridge.lock())
+fn find<'a>(fw: &'a Firmware, args: &Args) -> Result<&'a Locked> {
+    phb::find(&fw.phbs, args.u64::<0>())
 }
 
 /// Argument 1 as a function; a wide one isn't cut.
 #[inline(always)]
-fn function(args: &Args<'_>) -> Result<Bdfn> {
-    args.u16::<1>().map(Bdfn::from_u16).map_err(|_| Error::Parameter("BDFN"))
+fn function(args: &Args) -> Result<Bdfn> {
+    args.u16::<1>().map(Bdfn::from_u16).map_err(|_| Error::Parameter(&"BDFN"))
 }
 
 #[inline(always)]
-fn read<T: OsNumber + From<u8>>(
-    fw: &Firmware,
-    args: &Args<'_>,
-    width: Width,
-    cut: fn(u32) -> T,
-) -> Result<i64> {
+fn read<T: OsNumber + From<u8>>(fw: &Firmware, args: &Args, width: Width, cut: fn(u32) -> T) -> Result<i64> {
     let output = args.pointer::<T, 3>(fw)?;
-    let mut bridge = bridge(fw, args)?;
-    let result = function(args)
-        .and_then(|function| bridge.config_read(function, Register::new(args.u64::<2>(), width)?));
-    // What can't be read is all ones, as on the bus.
-    output.write(fw.ram, cut(*result.as_ref().unwrap_or(&u32::MAX)));
-    result.map(|_| SUCCESS)
+    let bridge = find(fw, args)?;
+    let register = Register::new(args.u64::<2>(), width);
+    let (Ok(function), Ok(register)) = (function(args), register) else {
+        return refuse(fw, output, cut, Error::Parameter(&"BDFN or config register"));
+    };
+    let result = bridge.lock().config_read(function, register);
+    match result {
+        Ok(value) => output.write(fw.ram, cut(value)),
+        Err(fault) => return refuse(fw, output, cut, fault.into()),
+    }
+    Ok(SUCCESS)
+}
+
+/// What can't be read is all ones, as on the bus.
+#[cold]
+fn refuse<T: OsNumber>(fw: &Firmware, output: OsPointer<T>, cut: fn(u32) -> T, error: Error) -> Result<i64> {
+    output.write(fw.ram, cut(u32::MAX));
+    Err(error)
 }
 
 #[inline(always)]
-fn write(fw: &Firmware, args: &Args<'_>, width: Width) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
+fn write(fw: &Firmware, args: &Args, width: Width) -> Result<i64> {
+    let bridge = find(fw, args)?;
     let register = Register::new(args.u64::<2>(), width)?;
-    bridge.config_write(function(args)?, register, args.u64::<3>() as u32)?;
+    bridge.lock().config_write(function(args)?, register, args.u64::<3>() as u32)?;
     Ok(SUCCESS)
 }
 
 /// 13 PCI_CONFIG_READ_BYTE(phb, bdfn, offset, data*).
-pub fn config_read_byte(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn config_read_byte(fw: &Firmware, args: &Args) -> Result<i64> {
     read::<u8>(fw, args, Width::One, |value| value as u8)
 }
 
 /// 14 PCI_CONFIG_READ_HALF_WORD(phb, bdfn, offset, data*).
-pub fn config_read_half(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn config_read_half(fw: &Firmware, args: &Args) -> Result<i64> {
     read::<u16>(fw, args, Width::Two, |value| value as u16)
 }
 
 /// 15 PCI_CONFIG_READ_WORD(phb, bdfn, offset, data*).
-pub fn config_read_word(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn config_read_word(fw: &Firmware, args: &Args) -> Result<i64> {
     read::<u32>(fw, args, Width::Four, |value| value)
 }
 
 /// 16 PCI_CONFIG_WRITE_BYTE(phb, bdfn, offset, data).
-pub fn config_write_byte(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn config_write_byte(fw: &Firmware, args: &Args) -> Result<i64> {
     write(fw, args, Width::One)
 }
 
 /// 17 PCI_CONFIG_WRITE_HALF_WORD(phb, bdfn, offset, data).
-pub fn config_write_half(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn config_write_half(fw: &Firmware, args: &Args) -> Result<i64> {
     write(fw, args, Width::Two)
 }
 
 /// 18 PCI_CONFIG_WRITE_WORD(phb, bdfn, offset, data).
-pub fn config_write_word(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn config_write_word(fw: &Firmware, args: &Args) -> Result<i64> {
     write(fw, args, Width::Four)
 }
 
@@ -103,44 +108,47 @@ const SEVERITY_PE: u16 = 4;
 /// 23 PCI_EEH_FREEZE_STATUS(phb, pe, state*, type*, phb_status*). The last one is not written; it may be null.
 ///
 /// A dead bridge is HARDWARE, with the outputs written.
-pub fn eeh_freeze_status(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn eeh_freeze_status(fw: &Firmware, args: &Args) -> Result<i64> {
     let state = args.pointer::<u8, 2>(fw)?;
     let kind = args.pointer::<u16, 3>(fw)?;
     args.optional::<u64, 4>(fw)?;
-    let mut bridge = bridge(fw, args)?;
-    let pe = bridge.info().limits.pe(args.u64::<1>())?;
-    let freeze = bridge.freeze_status(pe);
-    let (directions, error) = match freeze {
-        Freeze::Pe(directions) => (directions, 0),
-        Freeze::Phb(_) => (Directions::BOTH, PHB_ERROR),
+    let bridge = find(fw, args)?;
+    let pe = bridge.limits.pe(args.u64::<1>())?;
+    let (code, error, result) = match bridge.lock().freeze_status(pe) {
+        Freeze::None => (0, 0, Ok(SUCCESS)),
+        Freeze::Mmio => (1, 0, Ok(SUCCESS)),
+        Freeze::Dma => (2, 0, Ok(SUCCESS)),
+        Freeze::Both => (3, 0, Ok(SUCCESS)),
+        Freeze::Fenced => (3, PHB_ERROR, Ok(SUCCESS)),
+        Freeze::Dead => (3, PHB_ERROR, Err(Fault::Broken.into())),
     };
-    state.write(fw.ram, directions.code());
+    state.write(fw.ram, code);
     kind.write(fw.ram, error);
-    if freeze == Freeze::Phb(Trouble::Dead) { Err(Error::Hardware("PHB broken")) } else { Ok(SUCCESS) }
+    result
 }
 
 /// 26 PCI_EEH_FREEZE_CLEAR(phb, pe, action).
-pub fn eeh_freeze_clear(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
-    let pe = bridge.info().limits.pe(args.u64::<1>())?;
-    bridge.freeze_clear(pe, Directions::new(args.u64::<2>())?)?;
+pub fn eeh_freeze_clear(fw: &Firmware, args: &Args) -> Result<i64> {
+    let bridge = find(fw, args)?;
+    let pe = bridge.limits.pe(args.u64::<1>())?;
+    bridge.lock().freeze_clear(pe, Directions::new(args.u64::<2>())?)?;
     Ok(SUCCESS)
 }
 
 /// 97 PCI_EEH_FREEZE_SET(phb, pe, action).
-pub fn eeh_freeze_set(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
-    let pe = bridge.info().limits.pe(args.u64::<1>())?;
-    bridge.freeze_set(pe, Directions::new(args.u64::<2>())?)?;
+pub fn eeh_freeze_set(fw: &Firmware, args: &Args) -> Result<i64> {
+    let bridge = find(fw, args)?;
+    let pe = bridge.limits.pe(args.u64::<1>())?;
+    bridge.lock().freeze_set(pe, Directions::new(args.u64::<2>())?)?;
     Ok(SUCCESS)
 }
 
 /// 60 PCI_NEXT_ERROR(phb, first_pe*, type*, severity*). Without a PE the first output is all ones.
-pub fn next_error(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn next_error(fw: &Firmware, args: &Args) -> Result<i64> {
     let first_pe = args.pointer::<u64, 1>(fw)?;
     let kind = args.pointer::<u16, 2>(fw)?;
     let severity = args.pointer::<u16, 3>(fw)?;
-    let (pe, error, how_bad) = match bridge(fw, args)?.next_error() {
+    let (pe, error, how_bad) = match find(fw, args)?.lock().next_error() {
         NextError::Nothing => (u64::MAX, 0, 0),
         NextError::Pe(pe) => (pe.as_u16().into(), PE_ERROR, SEVERITY_PE),
         NextError::Phb(Trouble::Fenced) => (u64::MAX, PHB_ERROR, SEVERITY_PHB_FENCED),
@@ -163,44 +171,44 @@ fn window_type(code: u64) -> Result<WindowType> {
     match code {
         1 => Ok(WindowType::M32),
         2 => Ok(WindowType::M64),
-        3 => Err(Error::Unsupported("I/O windows")),
-        _ => Err(Error::Parameter("window type")),
+        3 => Err(Error::Unsupported(&"I/O windows")),
+        _ => Err(Error::Parameter(&"window type")),
     }
 }
 
-fn m64(bridge: &Bridge<'_>, code: u64, number: u64) -> Result<M64> {
+fn m64(bridge: &Locked, code: u64, number: u64) -> Result<M64> {
     if window_type(code)? == WindowType::M32 {
-        return Err(Error::Unsupported("M32 is fixed"));
+        return Err(Error::Unsupported(&"M32 is fixed"));
     }
-    M64::new(number, bridge.info().mmio_windows)
+    M64::new(number, bridge.mmio_windows)
 }
 
 /// 27 PCI_PHB_MMIO_ENABLE(phb, type, window, enable).
-pub fn phb_mmio_enable(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
-    let window = m64(&bridge, args.u64::<1>(), args.u64::<2>())?;
-    bridge.enable_m64(window, Enable::new(args.u64::<3>())?)?;
+pub fn phb_mmio_enable(fw: &Firmware, args: &Args) -> Result<i64> {
+    let bridge = find(fw, args)?;
+    let window = m64(bridge, args.u64::<1>(), args.u64::<2>())?;
+    bridge.lock().enable_m64(window, Enable::new(args.u64::<3>())?)?;
     Ok(SUCCESS)
 }
 
 /// 28 PCI_SET_PHB_MEM_WINDOW(phb, type, window, address, pci_address, size). Bus addresses are the processor's.
-pub fn set_phb_mem_window(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
-    let window = m64(&bridge, args.u64::<1>(), args.u64::<2>())?;
-    bridge.place_m64(window, args.u64::<3>(), args.u64::<5>())?;
+pub fn set_phb_mem_window(fw: &Firmware, args: &Args) -> Result<i64> {
+    let bridge = find(fw, args)?;
+    let window = m64(bridge, args.u64::<1>(), args.u64::<2>())?;
+    bridge.lock().place_m64(window, args.u64::<3>(), args.u64::<5>())?;
     Ok(SUCCESS)
 }
 
 /// 29 PCI_MAP_PE_MMIO_WINDOW(phb, pe, type, window, segment).
-pub fn map_pe_mmio_window(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
-    let pe = bridge.info().limits.pe(args.u64::<1>())?;
+pub fn map_pe_mmio_window(fw: &Firmware, args: &Args) -> Result<i64> {
+    let bridge = find(fw, args)?;
+    let pe = bridge.limits.pe(args.u64::<1>())?;
     match window_type(args.u64::<2>())? {
-        WindowType::M32 if args.u64::<3>() != 0 => return Err(Error::Parameter("M32 window")),
-        WindowType::M32 => bridge.map_m32_segment(args.u64::<4>(), pe)?,
+        WindowType::M32 if args.u64::<3>() != 0 => return Err(Error::Parameter(&"M32 window")),
+        WindowType::M32 => bridge.lock().map_m32_segment(args.u64::<4>(), pe)?,
         WindowType::M64 => {
-            let window = M64::new(args.u64::<3>(), bridge.info().mmio_windows)?;
-            bridge.map_m64_single(window, pe)?;
+            let window = M64::new(args.u64::<3>(), bridge.mmio_windows)?;
+            bridge.lock().map_m64_single(window, pe)?;
         }
     }
     Ok(SUCCESS)
@@ -209,49 +217,47 @@ pub fn map_pe_mmio_window(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 /// 31 PCI_SET_PE(phb, pe, bdfn, bus_compare, device_compare, function_compare, action).
 ///
 /// Unmapping takes out what is in this PE; a requester that was since put into another one stays there.
-pub fn set_pe(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
+pub fn set_pe(fw: &Firmware, args: &Args) -> Result<i64> {
+    let bridge = find(fw, args)?;
     let map = match args.u64::<6>() {
         0 => false,
         1 => true,
-        _ => return Err(Error::Parameter("PE action")),
+        _ => return Err(Error::Parameter(&"PE action")),
     };
-    let pe = bridge.info().limits.pe(args.u64::<1>())?;
+    let pe = bridge.limits.pe(args.u64::<1>())?;
     let rids = RidMatch::new(args.u64::<2>(), args.u64::<3>(), args.u64::<4>(), args.u64::<5>())?;
-    bridge.set_pe(pe, rids, map)?;
+    bridge.lock().set_pe(pe, rids, map)?;
     Ok(SUCCESS)
 }
 
 /// 32 PCI_SET_PELTV(phb, parent, child, state).
-pub fn set_peltv(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
-    let limits = bridge.info().limits;
-    let (parent, child) = (limits.pe(args.u64::<1>())?, limits.pe(args.u64::<2>())?);
-    bridge.set_dependent(parent, child, args.u8::<3>()? != 0);
+pub fn set_peltv(fw: &Firmware, args: &Args) -> Result<i64> {
+    let bridge = find(fw, args)?;
+    let (parent, child) = (bridge.limits.pe(args.u64::<1>())?, bridge.limits.pe(args.u64::<2>())?);
+    let depends = args.u8::<3>()? != 0;
+    bridge.lock().set_dependent(parent, child, depends);
     Ok(SUCCESS)
 }
 
 /// 37 PCI_SET_XIVE_PE(phb, pe, source).
-pub fn set_xive_pe(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
-    let info = bridge.info();
-    let pe = info.limits.pe(args.u64::<1>())?;
-    let source = Source::new(args.u64::<2>(), info.sources)?;
-    bridge.set_source_pe(source, pe)?;
+pub fn set_xive_pe(fw: &Firmware, args: &Args) -> Result<i64> {
+    let bridge = find(fw, args)?;
+    let pe = bridge.limits.pe(args.u64::<1>())?;
+    let source = Source::new(args.u64::<2>(), bridge.sources)?;
+    bridge.lock().set_source_pe(source, pe)?;
     Ok(SUCCESS)
 }
 
 /// What both MSI calls check: (phb, mve, source, range, …). MVEs don't exist here; Linux passes 0.
-fn msi(fw: &Firmware, args: &Args<'_>) -> Result<Source> {
-    let bridge = bridge(fw, args)?;
-    let info = bridge.info();
-    info.limits.pe(args.u64::<1>())?;
-    let source = Source::new(args.u64::<2>(), info.sources)?;
-    if args.u64::<3>() == 1 { Ok(source) } else { Err(Error::Parameter("MSI range")) }
+fn msi(fw: &Firmware, args: &Args) -> Result<Source> {
+    let bridge = find(fw, args)?;
+    bridge.limits.pe(args.u64::<1>())?;
+    let source = Source::new(args.u64::<2>(), bridge.sources)?;
+    if args.u64::<3>() == 1 { Ok(source) } else { Err(Error::Parameter(&"MSI range")) }
 }
 
 /// 39 GET_MSI_32(phb, mve, source, range, address*, data*).
-pub fn get_msi_32(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_msi_32(fw: &Firmware, args: &Args) -> Result<i64> {
     let address = args.pointer::<u32, 4>(fw)?;
     let data = args.pointer::<u32, 5>(fw)?;
     let source = msi(fw, args)?;
@@ -261,7 +267,7 @@ pub fn get_msi_32(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 40 GET_MSI_64(phb, mve, source, range, address*, data*).
-pub fn get_msi_64(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_msi_64(fw: &Firmware, args: &Args) -> Result<i64> {
     let address = args.pointer::<u64, 4>(fw)?;
     let data = args.pointer::<u32, 5>(fw)?;
     let source = msi(fw, args)?;
@@ -271,48 +277,44 @@ pub fn get_msi_64(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 44 PCI_MAP_PE_DMA_WINDOW(phb, pe, window, levels, table, level_bytes, page_bytes). Size 0 closes the window.
-pub fn map_pe_dma_window(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
-    let identity = bridge.info();
-    let slot = Slot::new(identity.limits, args.u64::<1>(), args.u64::<2>())?;
+pub fn map_pe_dma_window(fw: &Firmware, args: &Args) -> Result<i64> {
+    let bridge = find(fw, args)?;
+    let slot = Slot::new(bridge.limits, args.u64::<1>(), args.u64::<2>())?;
     if args.u64::<5>() == 0 {
-        bridge.unset_window(slot)?;
+        bridge.lock().unset_window(slot)?;
         return Ok(SUCCESS);
     }
-    let translation = identity.identity.translation;
-    let geometry = Geometry::new(translation, args.u64::<6>(), args.u64::<3>(), args.u64::<5>())?;
+    let geometry = Geometry::new(bridge.translation, args.u64::<6>(), args.u64::<3>(), args.u64::<5>())?;
     let table = Table::new(geometry, args.u64::<4>(), &fw.memory)?;
-    table.fits(bridge.select_mode(), slot.index())?;
-    bridge.set_window(slot, &table)?;
+    bridge.lock().set_window(slot, Tve::translated(&table), table.modes(slot.index()))?;
     Ok(SUCCESS)
 }
 
 /// 45 PCI_MAP_PE_DMA_WINDOW_REAL(phb, pe, window, start, size). Size 0 closes the window.
 ///
 /// What the window would let pass of firmware's memory is cut off.
-pub fn map_pe_dma_window_real(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
-    let slot = Slot::new(bridge.info().limits, args.u64::<1>(), args.u64::<2>())?;
+pub fn map_pe_dma_window_real(fw: &Firmware, args: &Args) -> Result<i64> {
+    let bridge = find(fw, args)?;
+    let slot = Slot::new(bridge.limits, args.u64::<1>(), args.u64::<2>())?;
     if args.u64::<4>() == 0 {
-        bridge.unset_window(slot)?;
+        bridge.lock().unset_window(slot)?;
         return Ok(SUCCESS);
     }
-    let select = bridge.select_mode();
-    let bypass = Bypass::new(select, slot.index(), args.u64::<3>(), args.u64::<4>(), &fw.memory)?;
-    bridge.set_bypass(slot, &bypass)?;
+    let bypass = Bypass::new(slot.index(), args.u64::<3>(), args.u64::<4>(), &fw.memory)?;
+    bridge.lock().set_window(slot, Tve::no_translate(bridge.translation, &bypass), bypass.modes())?;
     Ok(SUCCESS)
 }
 
 /// 126 PCI_TCE_KILL(phb, type, pe, page_size, address, pages). A kill of pages is one of the PE, because page kills
 /// can be lost (erratum HW560152); its other arguments don't matter then.
-pub fn tce_kill(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
+pub fn tce_kill(fw: &Firmware, args: &Args) -> Result<i64> {
+    let bridge = find(fw, args)?;
     let kill = match args.u64::<1>() {
-        0 | 1 => Kill::Pe(bridge.info().limits.pe(args.u64::<2>())?),
+        0 | 1 => Kill::Pe(bridge.limits.pe(args.u64::<2>())?),
         2 => Kill::All,
-        _ => return Err(Error::Parameter("kill type")),
+        _ => return Err(Error::Parameter(&"kill type")),
     };
-    bridge.kill(kill)?;
+    bridge.lock().kill(kill)?;
     Ok(SUCCESS)
 }
 
@@ -320,28 +322,31 @@ fn option(code: u64) -> Result<PhbOption> {
     match code {
         1 => Ok(PhbOption::Tve1At4GiB),
         2 => Ok(PhbOption::MmioEehDisable),
-        _ => Err(Error::Unsupported("PHB option")),
+        _ => Err(Error::Unsupported(&"PHB option")),
     }
 }
 
 /// 179 PHB_SET_OPTION(phb, option, setting).
 ///
 /// WRONG_STATE when a window that is open would move or lose a part: nothing changes then.
-pub fn set_option(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
+pub fn set_option(fw: &Firmware, args: &Args) -> Result<i64> {
+    let bridge = find(fw, args)?;
     let on = match args.u64::<2>() {
         0 => false,
         1 => true,
-        _ => return Err(Error::Parameter("PHB option's setting")),
+        _ => return Err(Error::Parameter(&"PHB option's setting")),
     };
-    bridge.set_option(option(args.u64::<1>())?, on)?;
+    let option = option(args.u64::<1>())?;
+    bridge.lock().set_option(option, on)?;
     Ok(SUCCESS)
 }
 
 /// 180 PHB_GET_OPTION(phb, option, setting*).
-pub fn get_option(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_option(fw: &Firmware, args: &Args) -> Result<i64> {
     let setting = args.pointer::<u64, 2>(fw)?;
-    let on = bridge(fw, args)?.option(option(args.u64::<1>())?);
+    let bridge = find(fw, args)?;
+    let option = option(args.u64::<1>())?;
+    let on = bridge.lock().option(option);
     setting.write(fw.ram, on.into());
     Ok(SUCCESS)
 }
@@ -350,49 +355,48 @@ pub fn get_option(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 ///
 /// It would need a window without limits at the initiator, from which nothing of firmware's is cut out, so it is
 /// refused.
-pub fn set_p2p(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn set_p2p(fw: &Firmware, args: &Args) -> Result<i64> {
     phb::find(&fw.phbs, args.u64::<0>())?;
     phb::find(&fw.phbs, args.u64::<1>())?;
-    Err(Error::Unsupported("peer-to-peer DMA"))
+    Err(Error::Unsupported(&"peer-to-peer DMA"))
 }
 
 /// 64 PCI_GET_PHB_DIAG_DATA2(phb, buffer, length).
-pub fn get_phb_diag_data2(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_phb_diag_data2(fw: &Firmware, args: &Args) -> Result<i64> {
     let buffer = args.buffer::<1>(fw, args.u64::<2>())?;
-    let mut bridge = bridge(fw, args)?;
+    let mut bridge = find(fw, args)?.lock();
     if !buffer.address.is_multiple_of(8) || buffer.length < bridge.diag_size() {
-        return Err(Error::Parameter("diagnostic data's buffer"));
+        return Err(Error::Parameter(&"diagnostic data's buffer"));
     }
     bridge.diagnose(buffer.address)?;
     Ok(SUCCESS)
 }
 
 /// 96 PCI_ERR_INJECT(phb, pe, type, function, address, mask). Errors of config accesses only.
-pub fn err_inject(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
+pub fn err_inject(fw: &Firmware, args: &Args) -> Result<i64> {
+    let bridge = find(fw, args)?;
     if args.u64::<2>() > 1 {
-        return Err(Error::Parameter("error type"));
+        return Err(Error::Parameter(&"error type"));
     }
-    let limits = bridge.info().limits;
-    let pe = limits.pe(args.u64::<1>())?;
-    if pe == limits.reserved() {
-        return Err(Error::Parameter("the reserved PE"));
+    let pe = bridge.limits.pe(args.u64::<1>())?;
+    if pe == bridge.limits.reserved() {
+        return Err(Error::Parameter(&"the reserved PE"));
     }
     let access = match args.u64::<3>() {
         4 | 5 => Access::Load,
         10 | 11 => Access::Store,
         // I/O space doesn't exist.
-        2 | 3 | 8 | 9 => return Err(Error::Parameter("error function")),
-        0..=19 => return Err(Error::Unsupported("error function")),
-        _ => return Err(Error::Parameter("error function")),
+        2 | 3 | 8 | 9 => return Err(Error::Parameter(&"error function")),
+        0..=19 => return Err(Error::Unsupported(&"error function")),
+        _ => return Err(Error::Parameter(&"error function")),
     };
-    bridge.inject_config(pe, access)?;
+    bridge.lock().inject_config(pe, access)?;
     Ok(SUCCESS)
 }
 
 /// A slot: a bridge's own, which is the root port's too, or that of a port below it.
 struct PciSlot<'a> {
-    bridge: &'a Lock<Box<dyn Phb>>,
+    bridge: &'a Locked,
     /// Bit 63: the id names a function.
     names_function: bool,
     port: Option<Bdfn>,
@@ -404,12 +408,12 @@ fn slot<'a>(fw: &'a Firmware, id: u64) -> Result<PciSlot<'a>> {
         return Ok(PciSlot { bridge: phb::find(&fw.phbs, id)?, names_function, port: None });
     }
     if id << 1 >> 33 != 0 {
-        return Err(Error::Parameter("slot id"));
+        return Err(Error::Parameter(&"slot id"));
     }
     let bridge = phb::find(&fw.phbs, id & 0xffff)?;
     let function = Bdfn::from_u16((id >> 16) as u16);
     if !bridge.lock().known(function).is_some_and(|known| known.is_bridge) {
-        return Err(Error::Parameter("slot"));
+        return Err(Error::Parameter(&"slot"));
     }
     Ok(PciSlot { bridge, names_function, port: Some(function).filter(|function| function.as_u16() != 0) })
 }
@@ -425,29 +429,29 @@ fn progress(progress: Progress) -> i64 {
 /// 49 PCI_RESET(slot, scope, assert). A positive result is milliseconds until PCI_POLL.
 ///
 /// Scope 6 puts all tables of the bridge back to how they start, and its options.
-pub fn reset(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn reset(fw: &Firmware, args: &Args) -> Result<i64> {
     let slot = slot(fw, args.u64::<0>())?;
     let assert = match args.u64::<2>() {
         0 => false,
         1 => true,
-        _ => return Err(Error::Parameter("assert")),
+        _ => return Err(Error::Parameter(&"assert")),
     };
     let mut bridge = slot.bridge.lock();
     match (args.u64::<1>(), slot.port) {
-        (1 | 3 | 6, _) if slot.names_function => Err(Error::Unsupported("scope is the bridge's")),
+        (1 | 3 | 6, _) if slot.names_function => Err(Error::Unsupported(&"scope is the bridge's")),
         (1 | 3..=6, _) if !assert => Ok(SUCCESS),
         (1, _) => bridge.start_reset(Scope::Complete).map(progress),
         (3, _) => bridge.clear_injection().map(|()| SUCCESS),
         (4 | 5, Some(port)) => bridge.start_port_reset(port).map(progress),
         (4, None) => bridge.start_reset(Scope::Hot).map(progress),
         (5, None) => bridge.start_reset(Scope::Fundamental).map(progress),
-        (6, _) => bridge.reset_tables().map(|()| SUCCESS),
-        _ => Err(Error::Unsupported("reset scope")),
+        (6, _) => Ok(bridge.reset_tables().map(|()| SUCCESS)?),
+        _ => Err(Error::Unsupported(&"reset scope")),
     }
 }
 
 /// 62 PCI_POLL(slot): milliseconds to wait, or 0.
-pub fn poll(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn poll(fw: &Firmware, args: &Args) -> Result<i64> {
     let slot = slot(fw, args.u64::<0>())?;
     let mut bridge = slot.bridge.lock();
     match slot.port {
@@ -460,19 +464,19 @@ pub fn poll(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 const REINIT_DEVICE: u64 = 1000;
 
 /// 53 PCI_REINIT(phb, scope, bdfn): sets a device up again after a reset.
-pub fn reinit(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
-    let mut bridge = bridge(fw, args)?;
+pub fn reinit(fw: &Firmware, args: &Args) -> Result<i64> {
+    let mut bridge = find(fw, args)?.lock();
     if args.u64::<1>() != REINIT_DEVICE {
-        return Err(Error::Parameter("reinit scope"));
+        return Err(Error::Parameter(&"reinit scope"));
     }
-    let function = args.u16::<2>().map_err(|_| Error::Parameter("BDFN"))?;
-    let known = bridge.known(Bdfn::from_u16(function)).ok_or(Error::Parameter("BDFN"))?;
+    let function = args.u16::<2>().map_err(|_| Error::Parameter(&"BDFN"))?;
+    let known = bridge.known(Bdfn::from_u16(function)).ok_or(Error::Parameter(&"BDFN"))?;
     bridge.prepare(known)?;
     Ok(SUCCESS)
 }
 
 /// 119 PCI_GET_PRESENCE_STATE(slot, presence*): 0 empty, 1 occupied.
-pub fn get_presence_state(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_presence_state(fw: &Firmware, args: &Args) -> Result<i64> {
     let output = args.pointer::<u8, 1>(fw)?;
     let slot = slot(fw, args.u64::<0>())?;
     let mut bridge = slot.bridge.lock();
@@ -485,7 +489,7 @@ pub fn get_presence_state(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 120 PCI_GET_POWER_STATE(slot, power*): slots here can't be switched off, so it is always 1.
-pub fn get_power_state(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn get_power_state(fw: &Firmware, args: &Args) -> Result<i64> {
     let output = args.pointer::<u8, 1>(fw)?;
     slot(fw, args.u64::<0>())?;
     output.write(fw.ram, 1);

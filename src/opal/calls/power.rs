@@ -15,9 +15,9 @@ const FULL_IPL: u32 = 2;
 const MESSAGE: usize = 160;
 
 /// 5 CEC_POWER_DOWN(request): 0 normal, 1 immediate, which are the same here.
-pub fn power_down(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn power_down(fw: &Firmware, args: &Args) -> Result<i64> {
     if args.u64::<0>() > 1 {
-        return Err(Error::Parameter("request"));
+        return Err(Error::Parameter(&"request"));
     }
     fw.services.console.finish();
     fw.services.power.off()?;
@@ -25,7 +25,7 @@ pub fn power_down(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 6 CEC_REBOOT.
-pub fn reboot(fw: &Firmware, _: &Args<'_>) -> Result<i64> {
+pub fn reboot(fw: &Firmware, _: &Args) -> Result<i64> {
     fw.services.console.finish();
     fw.services.power.reboot()?;
     Ok(SUCCESS)
@@ -33,20 +33,20 @@ pub fn reboot(fw: &Firmware, _: &Args<'_>) -> Result<i64> {
 
 /// 116 CEC_REBOOT2(type, message* or null): PARAMETER for a wide type or a bad pointer, UNSUPPORTED for a type that
 /// isn't served (MPIPL, fast reboot, unknown ones). The message goes to firmware's log.
-pub fn reboot2(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn reboot2(fw: &Firmware, args: &Args) -> Result<i64> {
     let kind = args.u32::<0>()?;
     let mut text = [0; MESSAGE];
     let text = message(fw, args.u64::<1>(), &mut text)?;
     match kind {
         NORMAL | FULL_IPL => {}
         PLATFORM_ERROR => crate::log::emergency(format_args!("OS: platform error: {text}\n")),
-        _ => return Err(Error::Unsupported("reboot type")),
+        _ => return Err(Error::Unsupported(&"reboot type")),
     }
     reboot(fw, args)
 }
 
 /// 87 SYNC_HOST_REBOOT: no device of firmware's moves data into memory of the OS.
-pub fn sync_host_reboot(_: &Firmware, _: &Args<'_>) -> Result<i64> {
+pub fn sync_host_reboot(_: &Firmware, _: &Args) -> Result<i64> {
     Ok(SUCCESS)
 }
 
@@ -57,7 +57,7 @@ fn message<'a>(fw: &Firmware, pointer: u64, into: &'a mut [u8]) -> Result<&'a st
     }
     let mut length = 0;
     for slot in into.iter_mut() {
-        let at = pointer.checked_add(length as u64).ok_or(Error::Parameter("message"))?;
+        let at = pointer.checked_add(length as u64).ok_or(Error::Parameter(&"message"))?;
         let byte = fw.ram.read8(OsBuffer::check(&fw.memory, at, 1)?.address);
         if byte == 0 {
             break;

@@ -11,7 +11,7 @@ use crate::services::clock::OpalTime;
 const LOOKS: usize = 1000;
 
 /// 3 RTC_READ(date*, time*). Checked in that order; both are written or none.
-pub fn rtc_read(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn rtc_read(fw: &Firmware, args: &Args) -> Result<i64> {
     let date = args.pointer::<u32, 0>(fw)?;
     let time = args.pointer::<u64, 1>(fw)?;
     let now = fw.services.clock.read()?;
@@ -21,17 +21,17 @@ pub fn rtc_read(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
 }
 
 /// 4 RTC_WRITE(date, time).
-pub fn rtc_write(fw: &Firmware, args: &Args<'_>) -> Result<i64> {
+pub fn rtc_write(fw: &Firmware, args: &Args) -> Result<i64> {
     let date = args.u32::<0>()?;
     fw.services.clock.write(OpalTime { date, time: args.u64::<1>() })?;
     Ok(SUCCESS)
 }
 
 /// 79 RESYNC_TIMEBASE: no idle state that is offered loses the timebase, so there is nothing to do while it runs.
-pub fn resync_timebase(_: &Firmware, _: &Args<'_>) -> Result<i64> {
+pub fn resync_timebase(_: &Firmware, _: &Args) -> Result<i64> {
     let before = arch::timebase();
     if (0..LOOKS).any(|_| arch::timebase() != before) {
         return Ok(SUCCESS);
     }
-    Err(Error::Hardware("timebase stopped"))
+    Err(Error::Hardware(&"timebase stopped"))
 }
