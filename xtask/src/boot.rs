@@ -187,14 +187,17 @@ pub fn debug(options: &BootOptions) -> Result<()> {
     let _kept = plan.plug()?;
     println!("QEMU waits for gdb. In another terminal:");
     println!(
-        "  {} -ex 'set architecture powerpc:common64' -ex 'set endian big' -ex 'target remote :1234' {}",
-        image::debugger(),
+        "  gdb-multiarch -ex 'set architecture powerpc:common64' -ex 'set endian big' -ex 'target remote :1234' {}",
         paths::shown(&paths::elf())
     );
+    if tools::find("gdb-multiarch").is_none() {
+        println!("  (gdb-multiarch is missing: sudo apt-get install gdb-multiarch)");
+    }
     println!(
-        "The ELF file with symbols is linked at 0; after the firmware has moved itself, `add-symbol-file` it at"
+        "The ELF file is linked at 0; the firmware soon moves itself to the address in its first line: then"
     );
-    println!("the address that it prints. Ctrl-A x ends QEMU.");
+    println!("  (gdb) add-symbol-file {} -o ADDRESS", paths::shown(&paths::elf()));
+    println!("Ctrl-A x ends QEMU.");
     let mut command = plan.launch.command("mon:stdio");
     let status = command.args(["-s", "-S"]).stdin(Stdio::inherit()).status().context("starting QEMU")?;
     if status.success() { Ok(()) } else { bail!("QEMU ended with {status}") }

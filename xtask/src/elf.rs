@@ -39,19 +39,31 @@ pub fn to_raw(elf: &[u8], load_address: u64) -> Result<Vec<u8>> {
     Ok(image)
 }
 
-/// Counts the entries of `.rela.dyn`; one of another type than RELATIVE is an error, for the image couldn't apply it.
+/// Counts the relocations that the image applies to itself: packed ones (`.relr.dyn`), which are RELATIVE by their
+/// nature, and entries of `.rela.dyn`, where another type is an error. None at all is one too: an image with vtables has
+/// some, so they would be in a section that this doesn't know.
 pub fn relative_relocations(elf: &[u8]) -> Result<usize> {
     let file = ElfFile64::<Endianness>::parse(elf).context("not a 64-bit ELF file")?;
-    let Some(section) = file.section_by_name(".rela.dyn") else { return Ok(0) };
-    let data = section.data()?;
-    for (index, entry) in data.chunks_exact(24).enumerate() {
-        let word = |at: usize| u64::from_be_bytes(entry[at..at + 8].try_into().expect("eight bytes"));
-        let (offset, kind) = (word(0), (word(8) & 0xffff_ffff) as u32);
+    let data = |name| file.section_by_name(name).map_or(Ok(&[][..]), |section| section.data());
+    let (full, packed) = (data(".rela.dyn")?, data(".relr.dyn")?);
+    let word = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().expect("eight bytes"));
+    for (index, entry) in full.chunks_exact(24).enumerate() {
+        let (offset, kind) = (word(&entry[..8]), (word(&entry[8..16]) & 0xffff_ffff) as u32);
         if kind != R_PPC64_RELATIVE {
             bail!("entry {index} of .rela.dyn, for {offset:#x}, is of type {kind} and not R_PPC64_RELATIVE");
         }
     }
-    Ok(data.len() / 24)
+    let count =
+        full.len() / 24 + packed.chunks_exact(8).map(|entry| packed_count(word(entry))).sum::<usize>();
+    if count == 0 {
+        bail!("neither .rela.dyn nor .relr.dyn has an entry");
+    }
+    Ok(count)
+}
+
+/// An even entry of `.relr.dyn` is one address; an odd one is a bitmap of the 63 words that follow.
+fn packed_count(entry: u64) -> usize {
+    if entry & 1 == 0 { 1 } else { (entry >> 1).count_ones() as usize }
 }
 
 #[cfg(test)]
@@ -95,5 +107,25 @@ mod tests {
         let mut little = file(&[(0, b"x", 1)]);
         little[5] = 1;
         assert!(to_raw(&little, 0).is_err());
+    }
+
+    /// An object file with one section of this name.
+    fn with_section(name: &str, words: &[u64]) -> Vec<u8> {
+        use object::write::Object;
+        let mut file =
+            Object::new(object::BinaryFormat::Elf, object::Architecture::PowerPc64, object::Endianness::Big);
+        let section = file.add_section(Vec::new(), name.into(), object::SectionKind::ReadOnlyData);
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+        file.append_section_data(section, &bytes, 8);
+        file.write().unwrap()
+    }
+
+    #[test]
+    fn relocations_are_counted_in_both_forms_and_another_type_is_refused() {
+        assert_eq!(relative_relocations(&with_section(".rela.dyn", &[8, 22, 0, 16, 22, 0])).unwrap(), 2);
+        assert_eq!(relative_relocations(&with_section(".relr.dyn", &[0x36448, 0b1011])).unwrap(), 3);
+        let error = relative_relocations(&with_section(".rela.dyn", &[8, 22, 0, 16, 38, 0])).unwrap_err();
+        assert!(error.to_string().contains("type 38"), "{error}");
+        assert!(relative_relocations(&with_section(".text", &[0])).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! Builds `opalite.lid`. Every flag of the compiler and the linker is here and nowhere else.
 
-use crate::{board::Board, elf, paths, report, toolchain::Toolchain, tools};
+use crate::{board::Board, elf, paths, report, toolchain::Toolchain};
 use anyhow::{Context, Result, bail};
 use std::{
     env, fs,
@@ -120,9 +120,4 @@ fn flags(program: &Program, toolchain: &Toolchain) -> Vec<String> {
         flags.push(format!("--remap-path-prefix={}={name}", folder.display()));
     }
     flags
-}
-
-/// The gdb that can read the firmware's symbols, for a hint to a person.
-pub fn debugger() -> &'static str {
-    if tools::find("gdb-multiarch").is_some() { "gdb-multiarch" } else { "gdb" }
 }
