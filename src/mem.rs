@@ -218,10 +218,9 @@ pub unsafe extern "C" fn find_home(tree: *const u8) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
 
     fn map() -> MemoryMap {
-        MemoryMap { ram: vec![0..0x8000_0000], firmware: 0x7f00_0000..0x8000_0000 }
+        MemoryMap { ram: Vec::from([0..0x8000_0000]), firmware: 0x7f00_0000..0x8000_0000 }
     }
 
     #[test]
