@@ -220,7 +220,7 @@ mod tests {
     use super::*;
 
     fn map() -> MemoryMap {
-        MemoryMap { ram: Vec::from([0..0x8000_0000]), firmware: 0x7f00_0000..0x8000_0000 }
+        MemoryMap { ram: core::iter::once(0..0x8000_0000).collect(), firmware: 0x7f00_0000..0x8000_0000 }
     }
 
     #[test]

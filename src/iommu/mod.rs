@@ -125,7 +125,7 @@ impl Modes {
     /// Those in which it is right.
     #[inline(always)]
     const fn new(bit59: bool, four_gib: bool) -> Self {
-        Self(bit59 as u8 * Select::Bit59 as u8 | four_gib as u8 * Select::FourGiB as u8)
+        Self((bit59 as u8 * Select::Bit59 as u8) | (four_gib as u8 * Select::FourGiB as u8))
     }
 
     /// Whether this way is among them.
