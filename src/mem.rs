@@ -68,19 +68,21 @@ pub trait OsNumber: Copy {
     /// Bytes.
     const SIZE: u64;
     /// Loads one.
-    fn load(ram: &dyn Ram, address: u64) -> Self;
+    fn load<R: Ram + ?Sized>(ram: &R, address: u64) -> Self;
     /// Stores one.
-    fn store(self, ram: &dyn Ram, address: u64);
+    fn store<R: Ram + ?Sized>(self, ram: &R, address: u64);
 }
 
 macro_rules! os_number {
     ($type:ty, $read:ident, $write:ident) => {
         impl OsNumber for $type {
             const SIZE: u64 = size_of::<$type>() as u64;
-            fn load(ram: &dyn Ram, address: u64) -> Self {
+            #[inline(always)]
+            fn load<R: Ram + ?Sized>(ram: &R, address: u64) -> Self {
                 ram.$read(address)
             }
-            fn store(self, ram: &dyn Ram, address: u64) {
+            #[inline(always)]
+            fn store<R: Ram + ?Sized>(self, ram: &R, address: u64) {
                 ram.$write(address, self);
             }
         }
@@ -111,12 +113,14 @@ impl<T: OsNumber> OsPointer<T> {
     }
 
     /// Loads what it points to.
-    pub fn read(self, ram: &dyn Ram) -> T {
+    #[inline(always)]
+    pub fn read<R: Ram + ?Sized>(self, ram: &R) -> T {
         T::load(ram, self.address)
     }
 
     /// Stores `value` there.
-    pub fn write(self, ram: &dyn Ram, value: T) {
+    #[inline(always)]
+    pub fn write<R: Ram + ?Sized>(self, ram: &R, value: T) {
         value.store(ram, self.address);
     }
 }
@@ -141,6 +145,12 @@ impl OsBuffer {
             return Err(Error::Parameter(&"buffer"));
         }
         Ok(Self { address, length })
+    }
+
+    /// Copies `bytes` to its start; what doesn't fit is left out.
+    pub fn write<R: Ram + ?Sized>(self, ram: &R, bytes: &[u8]) {
+        let length = bytes.len().min(usize::try_from(self.length).unwrap_or(usize::MAX));
+        ram.write_bytes(self.address, bytes.get(..length).unwrap_or(bytes));
     }
 }
 

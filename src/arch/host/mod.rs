@@ -6,6 +6,9 @@ pub use modes::*;
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+/// Memory that calls share with the OS: a test's model.
+pub type Memory = &'static dyn crate::hw::ram::Ram;
+
 static TIMEBASE: AtomicU64 = AtomicU64::new(0);
 
 /// Timebase ticks per second: the 512 MHz of every supported machine.
