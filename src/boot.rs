@@ -153,7 +153,7 @@ fn memory_map(fdt: &Fdt<'_>, home: u64) -> MemoryMap {
         adjacent
     });
     let top = ram.last().map_or(home, |range| range.end);
-    MemoryMap { ram, firmware: home..top }
+    MemoryMap::new(ram, home..top)
 }
 
 /// Gives each thread of the machine its area and calls those that wait in low memory here.

@@ -28,21 +28,39 @@ const PER_THREAD: u64 = 80 << 10;
 /// Memory of the machine, as far as the OS may know of it.
 #[derive(Clone, Debug)]
 pub struct MemoryMap {
-    /// RAM, sorted, without overlaps.
-    pub ram: Vec<Range<u64>>,
     /// The region that firmware keeps: to the end of RAM.
     pub firmware: Range<u64>,
+    /// End of the OS's RAM that begins at 0: nearly all of it, so looked at first.
+    low: u64,
+    /// The OS's other RAM.
+    high: Vec<Range<u64>>,
+    top: u64,
 }
 
 impl MemoryMap {
+    /// From all RAM, sorted, without overlaps and with neighbours joined, and firmware's region at its end.
+    pub fn new(ram: Vec<Range<u64>>, firmware: Range<u64>) -> Self {
+        let top = ram.last().map_or(0, |range| range.end);
+        let os = ram.into_iter().map(|range| range.start..range.end.min(firmware.start));
+        let (low, high): (Vec<_>, Vec<_>) =
+            os.filter(|range| range.start < range.end).partition(|range| range.start == 0);
+        Self { firmware, low: low.first().map_or(0, |range| range.end), high, top }
+    }
+
     /// Whether `length` bytes at `address` are RAM that the OS owns. An empty range isn't.
     #[inline(always)]
     pub fn is_os_ram(&self, address: u64, length: u64) -> bool {
         // Every call checks pointers, so this is short: no call, and a sum that wraps is less than what it began with.
         let end = address.wrapping_add(length);
+        if address >= end {
+            return false;
+        }
+        if end <= self.low {
+            return true;
+        }
         let mut index = 0;
-        while let Some(range) = self.ram.get(index) {
-            if range.start <= address && address < end && end <= range.end.min(self.firmware.start) {
+        while let Some(range) = self.high.get(index) {
+            if range.start <= address && end <= range.end {
                 return true;
             }
             index += 1;
@@ -51,8 +69,8 @@ impl MemoryMap {
     }
 
     /// End of the highest RAM.
-    pub fn top(&self) -> u64 {
-        self.ram.iter().map(|range| range.end).max().unwrap_or(0)
+    pub const fn top(&self) -> u64 {
+        self.top
     }
 }
 
@@ -230,7 +248,7 @@ mod tests {
     use super::*;
 
     fn map() -> MemoryMap {
-        MemoryMap { ram: core::iter::once(0..0x8000_0000).collect(), firmware: 0x7f00_0000..0x8000_0000 }
+        MemoryMap::new(core::iter::once(0..0x8000_0000).collect(), 0x7f00_0000..0x8000_0000)
     }
 
     #[test]

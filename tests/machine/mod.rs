@@ -93,7 +93,7 @@ impl Machine {
             bridges.push(phb.expect("bring-up"));
         }
         phb::start_links(&mut bridges);
-        let memory = MemoryMap { ram: std::iter::once(0..1 << 50).collect(), firmware: FIRMWARE };
+        let memory = MemoryMap::new(std::iter::once(0..1 << 50).collect(), FIRMWARE);
         let fw = Firmware {
             memory,
             ram,

@@ -90,7 +90,7 @@ impl Machine {
             boot_thread: Some(Pir(0)),
         });
         services.hand_over();
-        let memory = MemoryMap { ram: std::iter::once(0..RAM_END).collect(), firmware: FIRMWARE..RAM_END };
+        let memory = MemoryMap::new(std::iter::once(0..RAM_END).collect(), FIRMWARE..RAM_END);
         let firmware = Firmware {
             memory,
             ram: Box::leak(Box::new(ram.clone())),

@@ -140,7 +140,7 @@ impl Machine {
         let pages = Box::new(psi.window(PSI_ESB));
         PsiBridge::connect(&psi.window(PSI), PSI_ESB, pages, &mut driver).unwrap();
         let all = 0..RAM;
-        let map = MemoryMap { ram: vec![all], firmware: REGION..RAM };
+        let map = MemoryMap::new(vec![all], REGION..RAM);
         let services = Services::new(Parts::default());
         let interrupts = Box::leak(Box::new(driver));
         let firmware = Firmware { memory: map, ram: memory, interrupts, phbs: Vec::new(), services };
