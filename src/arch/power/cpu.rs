@@ -67,15 +67,13 @@ pub fn relax() {
 pub fn prepare_cpu() {
     /// Default prefetch depth, and nothing else.
     const LPCR: u64 = 0x0040_0000_0000_0000;
-    /// Bit 8: radix translation.
-    const HID0_RADIX: u64 = 1 << (63 - 8);
     // SAFETY: real mode with interrupts off depends on none of these.
     unsafe {
         set_lpcr(LPCR);
-        set_hid0(HID0_RADIX);
         set_hmer(0);
         set_hmeer(0);
         set_lpid(0);
         set_dscr(0x10);
     }
+    super::modes::apply();
 }

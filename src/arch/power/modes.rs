@@ -33,19 +33,24 @@ pub fn set_radix(radix: bool) -> bool {
     true
 }
 
-/// Brings this thread's HID0 to what the OS wants.
+/// Brings the HID0 of this thread's core to what the OS wants. Other threads of the core may run the OS: they must
+/// never see another value, so there is one store, and none when nothing changes.
 pub(super) fn apply() {
     let (hile, radix) = match pvr() >> 16 {
         POWER9 => (ibm(4), ibm(8)),
         POWER10 => (ibm(4), 0),
         _ => (ibm(19), 0),
     };
-    let mut value = hid0() & !(hile | radix);
+    let old = hid0();
+    let mut value = old & !(hile | radix);
     if LITTLE_ENDIAN.load(Ordering::Relaxed) {
         value |= hile;
     }
     if RADIX.load(Ordering::Relaxed) {
         value |= radix;
+    }
+    if value == old {
+        return;
     }
     // SAFETY: firmware runs in real mode and takes no interrupt; what the OS takes later is as it asked.
     unsafe {
