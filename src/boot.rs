@@ -21,7 +21,7 @@ use crate::hw::uart::{self, Uart};
 use crate::hw::xscom::{self, Xscom};
 use crate::hw::{ram::Ram, thread::Thread};
 use crate::interrupts::source::{NotifyPort, Source, Sources};
-use crate::interrupts::xive1::{self, Setup, Tables, Xive1};
+use crate::interrupts::xive1::{self, Chips, Setup, Tables, Xive1};
 use crate::log::Sink;
 use crate::mem::{MemoryMap, Region};
 use crate::phb::phb4::Interrupts;
@@ -78,29 +78,28 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
     log::info!("Opalite {} on {} at {home:#x}", env!("CARGO_PKG_VERSION"), board.compatible);
     lpc.init_interrupts();
     let threads = gather_threads(&fdt, &mut region, ram);
-    let xscom = leak_window(board.xscom);
-    let mut xive = start_xive(board, xscom, &threads, &mut region, ram);
-    let psi_pages = Box::new(leak_window(board.psi_esb));
-    let psi = Psi::connect(leak_window(board.psi), board.psi_esb, psi_pages, &mut xive)
-        .expect("no interrupt numbers for the PSI bridge");
-    let sources: Vec<_> = events::psi_sources(psi.isn(Input::Psi)).collect();
-    let mut bridges = bring_up_bridges(&fdt, board, xscom, ram, &mut region, &mut xive);
+    let mut chips = start_chips(&fdt, board, &threads, &mut region, ram);
+    let first = chips.first().expect("the machine's tree names no chip");
+    let sources: Vec<_> = events::psi_sources(first.psi.isn(Input::Psi)).collect();
+    let mut bridges = bring_up_bridges(&fdt, board, ram, &mut region, &mut chips);
     phb::start_links(&mut bridges);
     let devices: Vec<_> = bridges.iter_mut().map(|bridge| pci::scan(&mut **bridge)).collect();
     let nodes: Vec<_> = bridges.iter().map(|bridge| bridge.info().clone()).zip(devices).collect();
     let phbs = phb::slots(bridges);
     let boot_thread = Some(arch::pir());
+    let psis: Vec<_> = chips.iter().map(|chip| (chip.id, chip.psi)).collect();
+    let controllers = chips.into_iter().map(|chip| chip.xive).collect();
     let services = Services::new(Parts { lpc: Some(lpc), uart, sources, threads, boot_thread });
 
     let firmware = FIRMWARE.call_once(|| Firmware {
         memory,
         ram: *ram,
-        interrupts: Box::leak(Box::new(xive)),
+        interrupts: Box::leak(Box::new(Chips::new(controllers))),
         phbs,
         services,
     });
 
-    let blob = publish(machine_tree, board, firmware, psi, &nodes);
+    let blob = publish(machine_tree, board, firmware, &psis, &nodes);
     let tree = region.allocate(ram, blob.len() as u64, 8);
     ram.write_bytes(tree, &blob);
     let entry = find_kernel();
@@ -177,45 +176,85 @@ fn gather_threads(fdt: &Fdt<'_>, region: &mut Region, ram: &PhysicalRam) -> Vec<
     areas.into_iter().map(|area| (Pir(area.pir), area as &'static dyn Thread)).collect()
 }
 
-/// Sets the first chip's interrupt controller up.
-fn start_xive(
+/// What a chip has besides threads and bridges.
+struct Chip {
+    id: ChipId,
+    scom: Arc<dyn Xscom>,
+    xive: Xive1<&'static Registers, &'static PhysicalRam>,
+    psi: Psi,
+}
+
+/// Starts the units of each chip that the machine's tree names.
+fn start_chips(
+    fdt: &Fdt<'_>,
     board: &Board,
-    xscom: &'static Registers,
     threads: &[(Pir, &'static dyn Thread)],
     region: &mut Region,
     ram: &'static PhysicalRam,
-) -> Xive1<&'static Registers, &'static PhysicalRam> {
+) -> Vec<Chip> {
     let pirs: Vec<Pir> = threads.iter().map(|&(pir, _)| pir).collect();
-    for &pir in &pirs {
-        xive1::core_tima_bar(xscom, pir, board.xive.tm);
+    let there =
+        dt::read::chips(fdt).fold(0_u32, |set, (chip, _)| set | 1_u32.checked_shl(chip.0).unwrap_or(0));
+    let mut chips: Vec<Chip> = Vec::new();
+    for id in (0..u32::BITS).filter(|id| there >> id & 1 != 0) {
+        let mut chip = start_chip(ChipId(id), board, &pirs, region, ram);
+        for other in &mut chips {
+            chip.xive.add_neighbour(&other.xive);
+            other.xive.add_neighbour(&chip.xive);
+        }
+        chips.push(chip);
+    }
+    chips
+}
+
+// As one function: the compiler would copy these ten kilobytes.
+#[inline(never)]
+fn start_chip(
+    id: ChipId,
+    board: &Board,
+    threads: &[Pir],
+    region: &mut Region,
+    ram: &'static PhysicalRam,
+) -> Chip {
+    const HMER: u64 = xscom::FAILED | xscom::STATUS | 1 << (63 - 9);
+    let window = |address| leak_window(board.on_chip(id, address));
+    let xscom = window(board.xscom);
+    let addresses = board.xive.on_chip(id, board.chip_stride);
+    for &thread in threads.iter().filter(|thread| thread.chip() == id) {
+        xive1::core_tima_bar(xscom, thread, addresses.tm);
     }
     let setup = Setup {
-        chip: ChipId(0),
-        threads: &pirs,
-        addresses: board.xive,
+        chip: id,
+        threads,
+        addresses,
         xscom,
-        ic: leak_window(board.xive.ic),
-        vc: leak_window(board.xive.vc),
+        ic: leak_window(addresses.ic),
+        vc: leak_window(addresses.vc),
         ram,
         tables: Tables::allocate(region, ram),
     };
-    Xive1::new(setup).unwrap_or_else(|error| panic!("the interrupt controller doesn't start: {error:?}"))
+    let mut xive = Xive1::new(setup)
+        .unwrap_or_else(|error| panic!("chip {}: the interrupt controller doesn't start: {error:?}", id.0));
+    let pages = Box::new(window(board.psi_esb));
+    let psi = Psi::connect(window(board.psi), board.on_chip(id, board.psi_esb), pages, &mut xive)
+        .expect("no interrupt numbers for the PSI bridge");
+    let scom = Arc::new(xscom::Window::new(xscom, xscom::Layout::Power9, || arch::take_hmer(HMER)));
+    Chip { id, scom, xive, psi }
 }
 
 /// Brings up each bridge that the tree names. One that doesn't come is left out: the machine works without it.
 fn bring_up_bridges(
     fdt: &Fdt<'_>,
     board: &Board,
-    xscom: &'static Registers,
     ram: &'static PhysicalRam,
     region: &mut Region,
-    xive: &mut Xive1<&'static Registers, &'static PhysicalRam>,
+    chips: &mut [Chip],
 ) -> Vec<Box<dyn Phb>> {
-    const HMER: u64 = xscom::FAILED | xscom::STATUS | 1 << (63 - 9);
-    let scom: Arc<dyn Xscom> =
-        Arc::new(xscom::Window::new(xscom, xscom::Layout::Power9, || arch::take_hmer(HMER)));
     let mut bridges = Vec::new();
     for stack in phb::stacks(fdt) {
+        let Some(Chip { scom, xive, .. }) = chips.iter_mut().find(|chip| chip.id == stack.chip) else {
+            continue;
+        };
         let esb = stack.windows(&board.phb).interrupts;
         let mut reserve = |sources: u16| {
             let base = xive.reserve(sources.into(), sources.into())?;
@@ -268,7 +307,7 @@ fn publish_bridge(tree: &mut Tree, board: &Board, (info, devices): &Bridge, pare
         diag_size: DIAG_SIZE,
         interrupt_parent: parent,
     };
-    let label = format!("pcie.{}", identity.index);
+    let label = format!("pcie.{}", identity.opal_id);
     let functions: Vec<_> = devices.iter().map(|device| pci_node(device, Some(&label))).collect();
     dt::pci::publish_phb(tree, &node, &functions);
 }
@@ -306,37 +345,45 @@ fn pci_node(device: &pci::Device, slot: Option<&str>) -> PciNode {
 }
 
 /// Makes the OS's tree from the machine's.
-fn publish(machine_tree: &[u8], board: &Board, firmware: &Firmware, psi: Psi, bridges: &[Bridge]) -> Vec<u8> {
+fn publish(
+    machine_tree: &[u8],
+    board: &Board,
+    firmware: &Firmware,
+    psis: &[(ChipId, Psi)],
+    bridges: &[Bridge],
+) -> Vec<u8> {
     let mut tree = Tree::from_blob(machine_tree).expect("the machine's tree is damaged");
     dt::cpus::publish(&mut tree, board.generation);
-    dt::memory::publish(
-        &mut tree,
-        &[
-            Reserved::firmware(firmware.memory.firmware.clone()),
-            Reserved::homer(board.homer, ChipId(0)),
-            Reserved::occ_common(board.occ_common),
-        ],
-    );
+    let chips: Vec<ChipId> = psis.iter().map(|&(chip, _)| chip).collect();
+    let mut reserved = Vec::from([Reserved::firmware(firmware.memory.firmware.clone())]);
+    reserved.extend(chips.iter().map(|&chip| Reserved::homer(board.homer, chip)));
+    reserved.push(Reserved::occ_common(board.occ_common));
+    dt::memory::publish(&mut tree, &reserved);
     dt::chosen::publish(&mut tree);
     dt::platform::hide_i2c(&mut tree);
     if let Some(pstates) = Pstates::read(&firmware.ram, board.homer) {
         dt::power::publish_pstates(&mut tree, &pstates);
     }
-    let tima = Xive { tima: board.xive.tm, page: 64 << 10, chips: &[ChipId(0)] };
+    let tima = Xive { tima: board.xive.tm, page: 64 << 10, chips: &chips };
     let interrupts = dt::interrupts::publish_xive1(&mut tree, &tima);
-    let psi = PsiNode {
-        chip: ChipId(0),
-        base: board.psi,
+    let psi_node = |&(chip, psi): &(ChipId, Psi)| PsiNode {
+        chip,
+        base: board.on_chip(chip, board.psi),
         size: PSI_SIZE,
         first: psi.isn(Input::Psi),
         sources: crate::hw::psi::INPUTS,
         parent: interrupts,
         compatible: "ibm,power9-psi",
     };
-    let psi = dt::platform::publish_psi(&mut tree, &psi);
     let routes =
         [LpcRoute { irq: 4, source: lpc::psi_input::UART }, LpcRoute { irq: 10, source: lpc::psi_input::BT }];
-    dt::platform::publish_lpc(&mut tree, psi, &routes);
+    for psi in psis {
+        let node = dt::platform::publish_psi(&mut tree, &psi_node(psi));
+        // QEMU connects the LPC bus of the first chip only.
+        if psi.0 == chips[0] {
+            dt::platform::publish_lpc(&mut tree, node, &routes);
+        }
+    }
     for bridge in bridges {
         publish_bridge(&mut tree, board, bridge, interrupts);
     }

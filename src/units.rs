@@ -57,6 +57,13 @@ pub struct ChipId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pir(pub u32);
 
+impl Pir {
+    /// The thread's chip, on POWER9 and later.
+    pub const fn chip(self) -> ChipId {
+        ChipId(self.0 >> 8)
+    }
+}
+
 /// Global interrupt source number, as in the device tree and in the XIVE calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Isn(pub u32);

@@ -5,6 +5,7 @@ mod qemu;
 
 use crate::interrupts::xive1;
 use crate::phb;
+use crate::units::ChipId;
 use fdt::Fdt;
 
 /// Processor generation.
@@ -43,6 +44,13 @@ pub struct Board {
     pub homer: u64,
     /// Common area of the on-chip controllers, 8 MiB, outside RAM.
     pub occ_common: u64,
+}
+
+impl Board {
+    /// Where a unit of a chip is that chip 0 has at `address`.
+    pub const fn on_chip(&self, chip: ChipId, address: u64) -> u64 {
+        address + chip.0 as u64 * self.chip_stride
+    }
 }
 
 /// Finds the machine that the tree describes.

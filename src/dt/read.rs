@@ -1,5 +1,6 @@
 //! Reading the tree that the machine passed, before there is a heap (crate `fdt`).
 
+use crate::units::ChipId;
 use core::ops::Range;
 use fdt::node::FdtNode;
 
@@ -20,5 +21,13 @@ pub fn memory_ranges<'a>(node: FdtNode<'_, 'a>) -> impl Iterator<Item = Range<u6
         let (address, size) = entry.split_at(8);
         let start = numbers(address).next().unwrap_or(0);
         start..start + numbers(size).next().unwrap_or(0)
+    })
+}
+
+/// The XSCOM node of each chip, with the chip's number.
+pub fn chips<'a>(tree: &'a fdt::Fdt<'a>) -> impl Iterator<Item = (ChipId, FdtNode<'a, 'a>)> {
+    tree.all_nodes().filter(|node| node.name.starts_with("xscom@")).map(|node| {
+        let number = node.property("ibm,chip-id").and_then(|property| cells(property.value).next());
+        (ChipId(number.unwrap_or(0)), node)
     })
 }

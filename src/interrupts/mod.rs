@@ -104,6 +104,15 @@ pub struct Route {
     pub data: u32,
 }
 
+/// Where the END of a queue is: the block and index that hardware knows it by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndName {
+    /// Its block: the chip.
+    pub block: u8,
+    /// Its index there.
+    pub index: u32,
+}
+
 /// The memory of an event queue, checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueuePage {

@@ -1,9 +1,10 @@
 //! POWER9's XIVE: a source's PQ bits → EAS → END (event queue and whom it notifies) → NVT → thread context.
 //!
 //! Registers, structures and order are from `reference/platform-qemu-powernv.md` §6; what the OS asks is in
-//! `reference/linux-opal-contract.md` §2.4. Left out: several chips (blocks of others are refused), XICS emulation,
-//! groups, store-EOI.
+//! `reference/linux-opal-contract.md` §2.4. Each chip has a controller, [`Chips`] is all of them. Left
+//! out: XICS emulation, groups, store-EOI.
 
+mod chips;
 mod dump;
 mod engine;
 mod queues;
@@ -16,6 +17,7 @@ mod tables;
 mod virtuals;
 mod vps;
 
+pub use chips::Chips;
 pub use setup::core_tima_bar;
 pub use tables::Tables;
 
@@ -55,6 +57,14 @@ pub struct Addresses {
     pub vc: u64,
     /// Size of that.
     pub vc_size: u64,
+}
+
+impl Addresses {
+    /// Those of a chip, from those of chip 0. The TIMA has one address on all chips: hardware knows who asks.
+    pub const fn on_chip(self, chip: ChipId, stride: u64) -> Self {
+        let distance = chip.0 as u64 * stride;
+        Self { ic: self.ic + distance, pc: self.pc + distance, vc: self.vc + distance, ..self }
+    }
 }
 
 /// What a chip's controller is made from.
@@ -138,6 +148,7 @@ impl<I: Mmio, R: Ram> Xive1<I, R> {
     }
 
     /// The state, once the OS has asked for exploitation mode.
+    #[inline(never)]
     fn exploited(&self) -> Result<Guard<'_, State<I, R>>> {
         let state = self.state.lock();
         match state.mode {
@@ -151,8 +162,9 @@ impl<I: Mmio, R: Ram> Xive1<I, R> {
         self.sources.iter().find_map(|source| Some((source, source.position(isn)?)))
     }
 
-    fn check_chip(&self, chip: Option<ChipId>) -> Result {
-        if chip.is_none_or(|chip| chip == self.chip) { Ok(()) } else { Err(Error::Parameter(&"chip")) }
+    /// Lets events of this chip go to another's queues. At boot only; of two chips each must know the other.
+    pub fn add_neighbour(&mut self, other: &Self) {
+        setup::forward(&self.state.get_mut().engine.ic, other.chip.0 as u8, &other.addresses);
     }
 }
 
@@ -205,63 +217,61 @@ impl<I: Mmio, R: Ram> State<I, R> {
     }
 }
 
-impl<I: Mmio, R: Ram> Controller for Xive1<I, R> {
+impl<I: Mmio, R: Ram> Controller for Chips<I, R> {
     fn reset(&self, mode: Mode) -> Result {
-        self.state.lock().reset(mode, &self.sources)
+        self.reset_all(mode)
     }
     fn source(&self, isn: Isn) -> Result<SourceInfo> {
-        self.source_info(isn)
+        self.of_source(isn)?.source_info(isn)
     }
     fn route(&self, isn: Isn) -> Result<Route> {
-        self.exploited()?.route(isn)
+        self.at_source(isn)?.route(isn)
     }
     fn set_route(&self, isn: Isn, route: Route) -> Result {
-        self.exploited()?.set_route(isn, route, self.device(isn))
+        self.route_anywhere(isn, route)
     }
     fn queue(&self, vp: Vp, priority: Priority) -> Result<QueueInfo> {
-        self.exploited()?.queue(vp, priority, self.addresses.vc)
+        let chip = self.of_vp(vp)?;
+        chip.exploited()?.queue(vp, priority, chip.addresses.vc)
     }
     fn set_queue(&self, vp: Vp, priority: Priority, queue: Option<Queue>) -> Result {
-        self.exploited()?.set_queue(vp, priority, queue)
+        self.at_vp(vp)?.set_queue(vp, priority, queue)
     }
     fn queue_position(&self, vp: Vp, priority: Priority) -> Result<QueuePosition> {
-        self.exploited()?.queue_position(vp, priority)
+        self.at_vp(vp)?.queue_position(vp, priority)
     }
     fn set_queue_position(&self, vp: Vp, priority: Priority, position: QueuePosition) -> Result {
-        self.exploited()?.set_queue_position(vp, priority, position)
+        self.at_vp(vp)?.set_queue_position(vp, priority, position)
     }
     fn donate_page(&self, chip: Option<ChipId>, page: OsBuffer) -> Result {
-        let mut state = self.exploited()?;
-        self.check_chip(chip)?;
-        state.donate_page(page)
+        self.donate(chip, page)
     }
     fn allocate_vps(&self, order: u32) -> Result<Vp> {
-        self.exploited()?.allocate_vps(order)
+        self.allocate_vps_anywhere(order)
     }
     fn free_vps(&self, first: Vp) -> Result {
-        self.exploited()?.free_vps(first)
+        self.at_vp(first)?.free_vps(first)
     }
     fn vp(&self, vp: Vp) -> Result<VpInfo> {
-        self.exploited()?.vp(vp, self.chip)
+        let chip = self.of_vp(vp)?;
+        chip.exploited()?.vp(vp, chip.chip)
     }
     fn set_vp(&self, vp: Vp, settings: Option<VpSettings>) -> Result {
-        self.exploited()?.set_vp(vp, settings)
+        self.at_vp(vp)?.set_vp(vp, settings)
     }
     fn vp_state(&self, vp: Vp) -> Result<u64> {
-        self.exploited()?.vp_state(vp)
+        self.at_vp(vp)?.vp_state(vp)
     }
     fn allocate_irq(&self, chip: Option<ChipId>) -> Result<Isn> {
-        let mut state = self.exploited()?;
-        self.check_chip(chip)?;
-        state.allocate_irq()
+        self.allocate_irq_on(chip)
     }
     fn free_irq(&self, isn: Isn) -> Result {
-        self.exploited()?.free_irq(isn)
+        self.at_source(isn)?.free_irq(isn)
     }
     fn sync(&self, isn: Isn) -> Result {
-        self.exploited()?.sync(isn)
+        self.sync_route(isn)
     }
     fn dump(&self, what: Dump, id: u32) -> Result {
-        self.show(what, id)
+        self.of_vp(Vp(id))?.show(what, id)
     }
 }

@@ -88,8 +88,7 @@ pub fn stacks(tree: &fdt::Fdt<'_>) -> Vec<StackNode> {
     let number =
         |node: &fdt::node::FdtNode<'_, '_>, name| node.property(name).and_then(|p| cells(p.value).next());
     let mut found = Vec::new();
-    for xscom in tree.all_nodes().filter(|node| node.name.starts_with("xscom@")) {
-        let chip = ChipId(number(&xscom, "ibm,chip-id").unwrap_or(0));
+    for (chip, xscom) in crate::dt::read::chips(tree) {
         for pec in xscom.children() {
             if !is_compatible(&pec, b"ibm,power9-pbcq") {
                 continue;

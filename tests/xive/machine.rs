@@ -7,7 +7,7 @@ use opalite::firmware::Firmware;
 use opalite::hw::mmio::Mmio;
 use opalite::hw::psi::Psi as PsiBridge;
 use opalite::hw::ram::Ram;
-use opalite::interrupts::xive1::{Addresses, Setup, Tables, Xive1};
+use opalite::interrupts::xive1::{Addresses, Chips, Setup, Tables, Xive1};
 use opalite::mem::{MemoryMap, Region};
 use opalite::opal::dispatch;
 use opalite::services::{Parts, Services};
@@ -142,7 +142,7 @@ impl Machine {
         let all = 0..RAM;
         let map = MemoryMap::new(vec![all], REGION..RAM);
         let services = Services::new(Parts::default());
-        let interrupts = Box::leak(Box::new(driver));
+        let interrupts = Box::leak(Box::new(Chips::new(vec![driver])));
         let firmware = Firmware { memory: map, ram: memory, interrupts, phbs: Vec::new(), services };
         Self { ram, xive, psi, firmware }
     }

@@ -80,6 +80,11 @@ impl<I: Mmio, R: Ram> Engine<I, R> {
 
     /// Changes an END that exists: `change` gets it as hardware has it, perhaps more than once.
     pub fn update_end(&mut self, index: u32, change: impl Fn(End) -> End) -> Result {
+        self.change_end(index, &change)
+    }
+
+    #[inline(never)]
+    fn change_end(&mut self, index: u32, change: &dyn Fn(End) -> End) -> Result {
         let new: End = self.watch(&END_WATCH, index, true, |rows| change(rows.into()).into())?.into();
         self.scrub(&END_CACHE, index)?;
         self.after_scrub(if new.control.valid() { Some(index) } else { None })
@@ -87,6 +92,11 @@ impl<I: Mmio, R: Ram> Engine<I, R> {
 
     /// Changes an NVT that exists.
     pub fn update_nvt(&mut self, index: u32, change: impl Fn(Nvt) -> Nvt) -> Result {
+        self.change_nvt(index, &change)
+    }
+
+    #[inline(never)]
+    fn change_nvt(&mut self, index: u32, change: &dyn Fn(Nvt) -> Nvt) -> Result {
         self.watch(&NVT_WATCH, index, true, |rows| change(rows.into()).into())?;
         self.scrub_nvt(index)
     }

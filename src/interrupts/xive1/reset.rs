@@ -11,17 +11,22 @@ use crate::interrupts::Mode;
 use crate::interrupts::source::{Source, esb};
 
 impl<I: Mmio, R: Ram> State<I, R> {
-    /// Does all of it even if a step fails, so that as little as possible of the OS's memory stays in use; tells of
-    /// the first failure.
-    pub(super) fn reset(&mut self, mode: Mode, devices: &[Source]) -> Result {
+    /// The first half: no source of the chip sends events any more, and those on their way have arrived. Both halves
+    /// are done whole even if a step fails, so that as little as possible of the OS's memory stays in use; they tell
+    /// of the first failure.
+    pub(super) fn reset_sources(&mut self, mode: Mode, devices: &[Source]) -> Result {
         self.mode = Some(mode);
-        let mut result = self.reset_sources(devices);
-        result = result.and(self.engine.sync());
-        result = result.and(self.reset_vps());
+        let result = self.retire_sources(devices);
+        result.and(self.engine.sync())
+    }
+
+    /// The other half: VPs and threads. No chip's sources may send events here.
+    pub(super) fn reset_vps(&mut self) -> Result {
+        let result = self.retire_vps();
         result.and(self.start_threads())
     }
 
-    fn reset_sources(&mut self, devices: &[Source]) -> Result {
+    fn retire_sources(&mut self, devices: &[Source]) -> Result {
         let mut result = Ok(());
         let mut from = 0;
         while let Some(index) = self.allocated.next(from) {
@@ -44,7 +49,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
     }
 
     /// Disables all VPs that the OS used, takes them back and gives up its pages.
-    fn reset_vps(&mut self) -> Result {
+    fn retire_vps(&mut self) -> Result {
         let mut result = Ok(());
         let mut from = 0;
         while let Some(index) = self.touched.next(from) {

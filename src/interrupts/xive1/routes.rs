@@ -2,13 +2,13 @@
 
 use super::engine::{ESB_PAIR_SHIFT, ESB_SECOND};
 use super::structures::{DATA_LIMIT, Eas};
-use super::vps::Named;
+use super::vps::{Named, vp_of};
 use super::{FIRST_SOURCE, State, Xive1};
 use crate::error::{Error, Result};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::interrupts::source::{Source, esb};
-use crate::interrupts::{IRQ_TRIGGER_PAGE, Priority, Route, SourceInfo};
+use crate::interrupts::{EndName, IRQ_TRIGGER_PAGE, Priority, Route, SourceInfo, Vp};
 use crate::units::Isn;
 
 impl<I: Mmio, R: Ram> Xive1<I, R> {
@@ -54,55 +54,56 @@ impl<I: Mmio, R: Ram> State<I, R> {
         };
         let (nvt, queue) = (eas.end_index() / super::tables::QUEUES, eas.end_index() % super::tables::QUEUES);
         let priority = if masked { None } else { Priority::try_from(u64::from(queue)).ok() };
-        Ok(Route { vp: self.vps.vp(nvt), priority, data: eas.data() })
+        Ok(Route { vp: vp_of(eas.end_block(), nvt), priority, data: eas.data() })
     }
 
-    pub(super) fn set_route(&mut self, isn: Isn, route: Route, device: Option<(&Source, u32)>) -> Result {
+    /// The END of a queue of this chip's.
+    pub(super) fn end_name(&self, vp: Vp, priority: Priority) -> Result<EndName> {
+        Ok(EndName { block: self.engine.block, index: self.vps.end(vp, priority)? })
+    }
+
+    /// Routes a source to `end`; gives the END that it went to.
+    pub(super) fn set_route(
+        &mut self,
+        isn: Isn,
+        route: Route,
+        end: Option<EndName>,
+        device: Option<(&Source, u32)>,
+    ) -> Result<EndName> {
         if route.data > DATA_LIMIT {
             return Err(Error::Parameter(&"queue data"));
         }
-        // Masking needs no target: an OS that is leaving may name a thread that isn't there.
-        let end = match route.priority {
-            Some(priority) => Some(self.vps.end(route.vp, priority)?),
-            None => self.vps.end(route.vp, Priority::LEAST).ok(),
-        };
-        match self.vps.named(isn)? {
+        let old = match self.vps.named(isn)? {
             Named::Source(index) => {
                 let old = self.valid_eas(index)?;
-                let mut new = self.routed_eas(old, end, route.data);
+                let mut new = routed_eas(old, end, route.data);
                 new.set_masked(route.priority.is_none());
                 self.routed.insert(index);
                 self.engine.set_eas(index, new)?;
                 if old.masked() && !new.masked() {
                     resend_level(device);
                 }
+                old
             }
             Named::Escalation(index) => self.set_escalation(index, route.priority.and(end), route.data)?,
-        }
-        self.engine.sync()
-    }
-
-    fn routed_eas(&self, mut eas: Eas, end: Option<u32>, data: u32) -> Eas {
-        if let Some(end) = end {
-            eas.set_end_block(self.engine.block);
-            eas.set_end_index(end);
-        }
-        eas.set_data(data);
-        eas
+        };
+        self.engine.sync()?;
+        Ok(end_name(old))
     }
 
     /// An escalation can't be masked: then only its data changes.
-    fn set_escalation(&mut self, index: u32, end: Option<u32>, data: u32) -> Result {
+    fn set_escalation(&mut self, index: u32, end: Option<EndName>, data: u32) -> Result<Eas> {
         let old = self.engine.end(index).ok_or(Error::Parameter(&"interrupt"))?;
         if old.control.unconditional() {
             return Err(Error::Parameter(&"escalation is shared"));
         }
-        let escalation = self.routed_eas(old.escalation, end, data);
+        let escalation = routed_eas(old.escalation, end, data);
         self.touched.insert(index / super::tables::QUEUES);
         self.engine.update_end(index, |mut end| {
             end.escalation = escalation;
             end
-        })
+        })?;
+        Ok(old.escalation)
     }
 
     pub(super) fn allocate_irq(&mut self) -> Result<Isn> {
@@ -132,12 +133,28 @@ impl<I: Mmio, R: Ram> State<I, R> {
         self.engine.set_eas(index, Eas::default())
     }
 
-    pub(super) fn sync(&mut self, isn: Isn) -> Result {
-        if let Named::Source(index) = self.vps.named(isn)? {
-            self.valid_eas(index)?;
-        }
-        self.engine.sync()
+    /// Waits for the events of a source; gives the END that they went to.
+    pub(super) fn sync(&mut self, isn: Isn) -> Result<EndName> {
+        let eas = match self.vps.named(isn)? {
+            Named::Source(index) => self.valid_eas(index)?,
+            Named::Escalation(end) => self.engine.end(end).unwrap_or_default().escalation,
+        };
+        self.engine.sync()?;
+        Ok(end_name(eas))
     }
+}
+
+fn end_name(eas: Eas) -> EndName {
+    EndName { block: eas.end_block(), index: eas.end_index() }
+}
+
+fn routed_eas(mut eas: Eas, end: Option<EndName>, data: u32) -> Eas {
+    if let Some(end) = end {
+        eas.set_end_block(end.block);
+        eas.set_end_index(end.index);
+    }
+    eas.set_data(data);
+    eas
 }
 
 /// Lets a level source that is asserted already send its event: the controller doesn't look at the level again

@@ -142,11 +142,7 @@ pub fn tables(ic: &impl Mmio, ram: &impl Ram, block: u8, tables: &Tables) {
     ram.sync();
     let descriptors = [tables.eat(), tables.sbe(), tables.ends.vsd(), tables.nvts.vsd()];
     for (table, vsd) in (0..).zip(descriptors) {
-        let value = vsd.0;
-        VC_VSD_ADDRESS.write(ic, vsd_address(table, block));
-        VC_VSD_DATA.write(ic, vsd);
-        PC_VSD_ADDRESS.write(ic, vsd_address(table, block));
-        PC_VSD_DATA.write(ic, Vsd(value));
+        put_vsd(ic, table, block, vsd);
     }
     const OVERFLOW_TABLE: u8 = 4;
     for (queue, register) in (0..).zip(&OVERFLOW) {
@@ -157,6 +153,26 @@ pub fn tables(ic: &impl Mmio, ram: &impl Ram, block: u8, tables: &Tables) {
             overflow.set_size((super::tables::PAGE.ilog2() - 12) as u8);
         });
     }
+}
+
+/// Tells the unit where another chip's is: events for its ENDs go to its notify page, accesses to its NVTs to its
+/// PC region.
+pub fn forward(ic: &impl Mmio, block: u8, at: &Addresses) {
+    const NVTS: u8 = 3;
+    for table in 0..=NVTS {
+        let (address, size) =
+            if table == NVTS { (at.pc, at.pc_size) } else { (at.ic + notify::PAGE, 1 << 12) };
+        put_vsd(ic, table, block, super::tables::forward(address, size));
+    }
+}
+
+/// To both units that have the table.
+fn put_vsd(ic: &impl Mmio, table: u8, block: u8, vsd: Vsd) {
+    let value = vsd.0;
+    VC_VSD_ADDRESS.write(ic, vsd_address(table, block));
+    VC_VSD_DATA.write(ic, vsd);
+    PC_VSD_ADDRESS.write(ic, vsd_address(table, block));
+    PC_VSD_DATA.write(ic, Vsd(value));
 }
 
 fn vsd_address(table: u8, block: u8) -> VsdAddress {

@@ -12,7 +12,7 @@ bitfield! {
     pub struct Eas(pub u64);
     impl Debug;
     pub valid, set_valid: ibm(0);
-    pub u8, _, set_end_block: ibm(4), ibm(7);
+    pub u8, end_block, set_end_block: ibm(4), ibm(7);
     pub u32, end_index, set_end_index: ibm(8), ibm(31);
     pub masked, set_masked: ibm(32);
     pub u32, data, set_data: ibm(33), ibm(63);

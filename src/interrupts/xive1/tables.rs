@@ -24,6 +24,7 @@ const NVTS_PER_PAGE: u32 = (PAGE / NVT_SIZE) as u32;
 const ENDS_PER_PAGE: u32 = (PAGE / END_SIZE) as u32;
 const VSD_SIZE: u64 = 8;
 const EXCLUSIVE: u8 = 2;
+const FORWARD: u8 = 3;
 
 const EAT_SIZE: u64 = SOURCES as u64 * EAS_SIZE;
 /// PQ bits, two for each source.
@@ -78,6 +79,13 @@ pub(super) fn direct(address: u64, size: u64) -> Vsd {
     let mut vsd = Vsd(address);
     vsd.set_mode(EXCLUSIVE);
     vsd.set_size((size.ilog2() - 12) as u8);
+    vsd
+}
+
+/// Descriptor of a table of another chip's, reached through its pages at `address`: so many bytes of them, or one.
+pub(super) fn forward(address: u64, size: u64) -> Vsd {
+    let mut vsd = direct(address, size);
+    vsd.set_mode(FORWARD);
     vsd
 }
 

@@ -18,8 +18,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         if page.length != PAGE || !address.is_multiple_of(PAGE) {
             return Err(Error::Parameter(&"donated page"));
         }
-        let (ends, nvts) = (&self.engine.ends, &self.engine.nvts);
-        if self.donated.contains(&address) || ends.holds(address) || nvts.holds(address) {
+        if self.has_page(address) {
             return Err(Error::Parameter(&"page was donated before"));
         }
         if self.donated.len() == self.donated.capacity() {
@@ -27,6 +26,11 @@ impl<I: Mmio, R: Ram> State<I, R> {
         }
         self.donated.push(address);
         Ok(())
+    }
+
+    /// Whether this page is in a table or waits to be.
+    pub(super) fn has_page(&self, page: u64) -> bool {
+        self.donated.contains(&page) || self.engine.ends.holds(page) || self.engine.nvts.holds(page)
     }
 
     pub(super) fn allocate_vps(&mut self, order: u32) -> Result<Vp> {

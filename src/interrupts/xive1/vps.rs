@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 use crate::units::{ChipId, Isn, Pir};
 
 const ALLOCATED: u32 = 1 << 30;
+/// Where a thread's number has its chip.
+const CHIP_SHIFT: u32 = 8;
 /// Bits of an NVT's index in its name; the block is above.
 pub const NVT_BITS: u32 = 19;
 const THREADS: u32 = 0x80;
@@ -55,7 +57,7 @@ impl Vps {
 
     fn thread_bit(&self, pir: u32) -> Option<u128> {
         let number = pir & (THREADS - 1);
-        (pir == self.chip.0 << 8 | number && number < THREADS_THERE).then_some(1 << number)
+        (pir == self.chip.0 << CHIP_SHIFT | number && number < THREADS_THERE).then_some(1 << number)
     }
 
     /// Takes all VPs back.
@@ -83,13 +85,8 @@ impl Vps {
         found.ok_or(Error::Parameter(&"VP"))
     }
 
-    /// The VP of an NVT.
-    pub fn vp(&self, nvt: u32) -> Vp {
-        if is_thread(nvt) { Vp(self.chip.0 << 8 | nvt & (THREADS - 1)) } else { self.allocated(nvt) }
-    }
-
     fn allocated(&self, index: u32) -> Vp {
-        Vp(ALLOCATED | u32::from(self.block) << NVT_BITS | index)
+        allocated(self.block, index)
     }
 
     /// END of a queue.
@@ -156,6 +153,29 @@ impl Vps {
     fn has_nvt(&self, nvt: u32) -> bool {
         if is_thread(nvt) { self.threads >> (nvt & (THREADS - 1)) & 1 != 0 } else { self.used.contains(nvt) }
     }
+}
+
+/// The VP of an NVT of any chip.
+pub fn vp_of(block: u8, nvt: u32) -> Vp {
+    if is_thread(nvt) {
+        Vp(u32::from(block) << CHIP_SHIFT | nvt & (THREADS - 1))
+    } else {
+        allocated(block, nvt)
+    }
+}
+
+fn allocated(block: u8, index: u32) -> Vp {
+    Vp(ALLOCATED | u32::from(block) << NVT_BITS | index)
+}
+
+/// The block, which is the chip, that a VP's number tells.
+pub const fn vp_block(vp: Vp) -> u32 {
+    if vp.0 & ALLOCATED == 0 { vp.0 >> CHIP_SHIFT } else { (vp.0 & !ALLOCATED) >> NVT_BITS }
+}
+
+/// The block that a source's number tells.
+pub const fn source_block(isn: Isn) -> u32 {
+    isn.0 >> ISN_BITS
 }
 
 fn is_thread(nvt: u32) -> bool {
