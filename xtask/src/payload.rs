@@ -24,10 +24,13 @@ const QEMU: &str = "10";
 /// Pseudo-random hostile calls, after which all cases run once more. Skiboot doesn't survive a thousand of them.
 const HOSTILE: &str = "hostile=1000000";
 
-/// Cases that show a fault of skiboot (B7; B6, B9, B10 and B11 of the reference): it must fail them and no others,
+/// Cases that show a fault of skiboot (B7; B6, B9, B10 and B11; B3 and B4 of the reference): it must fail them and no others,
 /// so that what only our firmware passes is known for what it is.
-const SKIBOOTS_FAULTS: &[&str] =
-    &["a bypass window ends below firmware", "bad windows that skiboot lets through are refused"];
+const SKIBOOTS_FAULTS: &[&str] = &[
+    "a bypass window ends below firmware",
+    "bad windows that skiboot lets through are refused",
+    "the 4 GiB mode takes its windows and keeps itself",
+];
 
 /// Runs it on our firmware and on QEMU's own, or on the one that is named, and gives its cases.
 pub fn run(firmware: Option<&str>) -> Result<Vec<Check>> {
