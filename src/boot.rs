@@ -50,8 +50,8 @@ const PSI_SIZE: u64 = 4 << 30;
 const DIAG_SIZE: u32 = 0x2180;
 /// How often the OS looks for events that nothing announced.
 const HEARTBEAT_MS: u32 = 2000;
-/// How long waiting threads may take to come from low memory, in microseconds.
-const GATHER: u64 = 1_000_000;
+/// How long waiting threads may take to come from low memory, in microseconds; emulated ones need a turn on the host.
+const GATHER: u64 = 10_000_000;
 
 /// Boots the machine and never returns.
 ///

@@ -7,8 +7,9 @@ use crate::units::Pir;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-/// How long a started thread may take to leave, in microseconds.
-const LEAVE: u64 = 100_000;
+/// How long a started thread may take to leave, in microseconds. It takes one; an emulated thread must first get its
+/// turn on a host that may be busy.
+const LEAVE: u64 = 5_000_000;
 
 /// A thread's state, with OPAL's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

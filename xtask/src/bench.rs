@@ -147,7 +147,7 @@ fn launch(options: &Options, board: &Board, qemu: Qemu) -> Result<Launch> {
     let guest = boot::fetched_guest(Kernel::V6_12)?;
     let mut launch = Launch::new(board, qemu, guest.kernel);
     launch.initrd = Some(guest.initrd);
-    launch.smp = 1;
+    launch.smp = "1".into();
     launch.memory = "2G".into();
     launch.append += " quiet opalite.modules=nvme,e1000e opalite.steps=nvme opalite.megabytes=4";
     if options.iommu_nobypass {

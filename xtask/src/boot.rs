@@ -211,7 +211,7 @@ fn plan(options: &BootOptions) -> Result<Plan> {
     let mut launch = Launch::new(&board, qemu, guest.kernel);
     launch.initrd = Some(guest.initrd);
     launch.firmware = firmware;
-    launch.smp = options.smp.unwrap_or(launch.smp);
+    launch.smp = options.smp.clone().unwrap_or(launch.smp);
     launch.memory = options.memory.clone().unwrap_or(launch.memory);
     if let Some(more) = &options.append {
         launch.append += &format!(" {more}");

@@ -11,8 +11,8 @@ pub struct Case {
     pub qemu: &'static str,
     /// Which kernel.
     pub kernel: Kernel,
-    /// CPUs, if not the board's number.
-    pub smp: Option<u32>,
+    /// CPUs, as QEMU spells it, if not the board's number.
+    pub smp: Option<&'static str>,
     /// Memory, if not the board's.
     pub memory: Option<&'static str>,
     /// Added to the command line of the kernel.
@@ -30,6 +30,7 @@ pub struct Case {
 }
 
 const NVME: &str = "nvme,serial=opalite,drive=disk,bus=pcie.0";
+const NVME_ON_CHIP_1: &str = "nvme,serial=opalite,drive=disk,bus=pcie.6";
 const E1000E: &str = "e1000e,netdev=net,romfile=,bus=pcie.1";
 
 /// NVMe and a network card, each moving data; the others are said as differences from it.
@@ -82,9 +83,36 @@ pub const CASES: &[Case] = &[
     Case { name: "memory-16g", memory: Some("16G"), ..USUAL },
     Case {
         name: "cpus-4",
-        smp: Some(4),
-        steps: &["cpus", "nvme", "net", "irq", "pci"],
-        expect: &[Expect::Cpus(4), Expect::Nvme, Expect::Net, Expect::Msi("nvme0q"), Expect::Msi("eth0")],
+        smp: Some("4"),
+        steps: &["cpus", "nvme", "net", "smp", "parallel", "hotplug", "irq", "pci"],
+        expect: &[
+            Expect::Cpus(4),
+            Expect::Nvme,
+            Expect::Net,
+            Expect::Line("smp cpus=4 interrupts=3"),
+            Expect::Line("parallel cpus=4 reads=20 different=1"),
+            Expect::Times("^OPALITE-PARALLEL [0-9]+ [1-5] 0123456789abcdefghijklmnopqrstuvwxyz$", 20),
+            Expect::Line("hotplug cpus=4 rounds=20 online=0-3"),
+        ],
+        ..USUAL
+    },
+    // The disk on the second chip, the card on the first: data, interrupts and wake-ups go both ways.
+    Case {
+        name: "chips-2",
+        smp: Some("8,sockets=2,cores=2,threads=2"),
+        devices: &[NVME_ON_CHIP_1, E1000E],
+        steps: &["cpus", "numa", "nvme", "net", "smp", "parallel", "irq", "pci"],
+        expect: &[
+            Expect::Cpus(8),
+            Expect::Nvme,
+            Expect::Net,
+            Expect::Line("node 0 cpus=0-3 distance=10,40 mib=(9[0-9]{2}|10[0-9]{2})$"),
+            Expect::Line("node 1 cpus=4-7 distance=40,10 mib=(9[0-9]{2}|10[0-9]{2})$"),
+            Expect::Line("device 0000:.* node=0"),
+            Expect::Line("device 0006:01:00.0 node=1"),
+            Expect::Line("smp cpus=8 interrupts=3"),
+            Expect::Line("parallel cpus=8 reads=40 different=1"),
+        ],
         ..USUAL
     },
     // Without bypass each page goes through a TCE of window 0: 4 KiB pages in one kernel, 64 KiB in the other.

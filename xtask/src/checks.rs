@@ -31,6 +31,8 @@ pub enum Expect {
     Line(&'static str),
     /// The kernel didn't.
     NoLine(&'static str),
+    /// The console has so many lines that match this.
+    Times(&'static str, usize),
     /// One MiB of numbered lines arrived complete and in order.
     Lines,
     /// What was typed at the console arrived.
@@ -161,6 +163,7 @@ fn one(booted: &Booted, reports: &[Said], expectation: Expect) -> Vec<Check> {
         }
         Expect::Line(pattern) => line(console, pattern, true),
         Expect::NoLine(pattern) => line(console, pattern, false),
+        Expect::Times(pattern, wanted) => times(console, pattern, wanted),
         Expect::Nvram => {
             let state = find(reports, "nvram", "written").unwrap_or("no report");
             Check::that("nvram", state == "yes" || state == "absent", state)
@@ -297,6 +300,17 @@ fn line(console: &str, pattern: &str, wanted: bool) -> Check {
         (true, None) => Check::failed("kernel says", format!("no line matches {pattern}")),
         (false, Some(line)) => Check::failed("kernel doesn't say", line),
         (false, None) => Check::ok("kernel doesn't say", pattern),
+    }
+}
+
+fn times(console: &str, pattern: &str, wanted: usize) -> Check {
+    let found = Regex::new(pattern)
+        .map(|regex| console.lines().filter(|line| regex.is_match(line.trim_end())).count())
+        .map_err(|error| error.to_string());
+    let name = "lines on the console";
+    match found {
+        Ok(count) => Check::that(name, count == wanted, format!("{count} of {wanted} match {pattern}")),
+        Err(error) => Check::failed(name, error),
     }
 }
 

@@ -77,9 +77,9 @@ pub struct BootOptions {
     /// QEMU machine; one of the folders in boards/
     #[arg(long, default_value = "powernv9")]
     pub machine: String,
-    /// CPUs
+    /// CPUs, as QEMU spells it: 4, or 8,sockets=2,cores=2,threads=2
     #[arg(long)]
-    pub smp: Option<u32>,
+    pub smp: Option<String>,
     /// Memory, as QEMU spells it
     #[arg(long)]
     pub memory: Option<String>,

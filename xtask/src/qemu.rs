@@ -100,8 +100,8 @@ pub struct Launch {
     pub qemu: Qemu,
     /// QEMU's machine and fixed arguments.
     pub machine: Vec<String>,
-    /// CPUs.
-    pub smp: u32,
+    /// CPUs, as QEMU spells it.
+    pub smp: String,
     /// Memory, as QEMU spells it.
     pub memory: String,
     /// Our image, or `None` for QEMU's own firmware.
@@ -124,7 +124,7 @@ impl Launch {
         Self {
             qemu,
             machine,
-            smp: board.qemu.smp,
+            smp: board.qemu.smp.to_string(),
             memory: board.qemu.memory.clone(),
             firmware: None,
             kernel,
@@ -149,7 +149,7 @@ impl Launch {
     /// The command; the console is what `serial` says.
     pub fn command(&self, serial: &str) -> Command {
         let mut command = self.qemu.command();
-        command.args(&self.machine).arg("-smp").arg(self.smp.to_string()).arg("-m").arg(&self.memory);
+        command.args(&self.machine).arg("-smp").arg(&self.smp).arg("-m").arg(&self.memory);
         command.args(["-serial", serial]);
         if let Some(image) = &self.firmware {
             command.arg("-bios").arg(image);

@@ -270,7 +270,7 @@ fn start(case: &Case, ready: &Ready, firmware: Option<&Path>) -> Result<Booted> 
     let proof = case.expect.iter().any(|expect| matches!(expect, Expect::Vfio));
     launch.initrd = Some(if proof { vfio::initrd(&guest.initrd)? } else { guest.initrd.clone() });
     launch.firmware = firmware.map(Path::to_path_buf);
-    launch.smp = case.smp.unwrap_or(launch.smp);
+    launch.smp = case.smp.map_or(launch.smp, str::to_string);
     launch.memory = case.memory.map_or(launch.memory, str::to_string);
     launch.append += &format!(" {PATIENCE}");
     if !case.append.is_empty() {
