@@ -30,6 +30,7 @@ pub struct Case {
 }
 
 const NVME: &str = "nvme,serial=opalite,drive=disk,bus=pcie.0";
+/// Bridge `index` of chip c is bus `pcie.(6 * c + index)`.
 const NVME_ON_CHIP_1: &str = "nvme,serial=opalite,drive=disk,bus=pcie.6";
 const E1000E: &str = "e1000e,netdev=net,romfile=,bus=pcie.1";
 
@@ -83,15 +84,15 @@ pub const CASES: &[Case] = &[
     Case { name: "memory-16g", memory: Some("16G"), ..USUAL },
     Case {
         name: "cpus-4",
-        smp: Some("4"),
+        smp: Some("4,cores=2,threads=2"),
         steps: &["cpus", "nvme", "net", "smp", "parallel", "hotplug", "irq", "pci"],
         expect: &[
             Expect::Cpus(4),
             Expect::Nvme,
             Expect::Net,
             Expect::Line("smp cpus=4 interrupts=3"),
-            Expect::Line("parallel cpus=4 reads=20 different=1"),
-            Expect::Times("^OPALITE-PARALLEL [0-9]+ [1-5] 0123456789abcdefghijklmnopqrstuvwxyz$", 20),
+            Expect::Line("parallel cpus=4 reads=8 different=1"),
+            Expect::Times("^OPALITE-PARALLEL [0-9]+ [12] 0123456789abcdefghijklmnopqrstuvwxyz$", 8),
             Expect::Line("hotplug cpus=4 rounds=20 online=0-3"),
         ],
         ..USUAL
@@ -111,7 +112,24 @@ pub const CASES: &[Case] = &[
             Expect::Line("device 0000:.* node=0"),
             Expect::Line("device 0006:01:00.0 node=1"),
             Expect::Line("smp cpus=8 interrupts=3"),
-            Expect::Line("parallel cpus=8 reads=40 different=1"),
+            Expect::Line("parallel cpus=8 reads=16 different=1"),
+        ],
+        ..USUAL
+    },
+    Case {
+        name: "chips-4",
+        kernel: Kernel::V6_1,
+        smp: Some("16,sockets=4,cores=2,threads=2"),
+        memory: Some("4G"),
+        devices: &["nvme,serial=opalite,drive=disk,bus=pcie.23", "e1000e,netdev=net,romfile=,bus=pcie.12"],
+        steps: &["cpus", "numa", "nvme", "net", "smp"],
+        expect: &[
+            Expect::Cpus(16),
+            Expect::Nvme,
+            Expect::Net,
+            Expect::Line("node 3 cpus=12-15 distance=40,40,40,10 mib="),
+            Expect::Line("device 0017:01:00.0 node=3"),
+            Expect::Line("smp cpus=16 interrupts=3"),
         ],
         ..USUAL
     },
