@@ -2,7 +2,7 @@
 
 use crate::model::ram::ModelRam;
 use opalite::hw::ram::Ram;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 pub const READ: u64 = 1;
 pub const WRITE: u64 = 2;
@@ -64,13 +64,14 @@ pub struct Table<'a> {
     pub base: u64,
     /// Where the next lower level goes; each is aligned to its size.
     next: Cell<u64>,
+    written: RefCell<Vec<u64>>,
 }
 
 impl<'a> Table<'a> {
     /// Top level at `base`, lower ones from `arena` on.
     pub fn new(ram: &'a ModelRam, shape: Shape, base: u64, arena: u64) -> Self {
         assert!(base.is_multiple_of(1 << shape.level), "a table that isn't aligned");
-        Self { ram, shape, base, next: Cell::new(arena) }
+        Self { ram, shape, base, next: Cell::new(arena), written: RefCell::default() }
     }
 
     /// Where the TCE of the page that has `offset` lies.
@@ -87,7 +88,7 @@ impl<'a> Table<'a> {
                 let size = 1_u64 << self.shape.level;
                 let lower = self.next.get().next_multiple_of(size);
                 self.next.set(lower + size);
-                self.ram.write64(entry, lower | READ | WRITE);
+                self.write(entry, lower | READ | WRITE);
             }
             table = self.ram.read64(entry) & !0xfff;
         }
@@ -95,6 +96,18 @@ impl<'a> Table<'a> {
     }
 
     pub fn map(&self, offset: u64, frame: u64, permission: u64) {
-        self.ram.write64(self.entry(offset), frame | permission);
+        self.write(self.entry(offset), frame | permission);
+    }
+
+    fn write(&self, entry: u64, tce: u64) {
+        self.ram.write64(entry, tce);
+        self.written.borrow_mut().push(entry);
+    }
+
+    /// Zeroes whatever was written.
+    pub fn clear(&self) {
+        for entry in self.written.take() {
+            self.ram.write64(entry, 0);
+        }
     }
 }
