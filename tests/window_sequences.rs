@@ -82,12 +82,12 @@ impl Run {
 
     /// One sequence; everything it asserts panics with the log.
     fn sequence(&mut self, random: &mut Random) {
-        self.log.clear();
         for phb in 0..self.bridges.len() {
             if std::mem::take(&mut self.touched[phb]) {
                 self.clean(phb);
             }
         }
+        self.log.clear();
         // Few bridges, so that what happens on one meets what happened there before.
         let bridges = [random.below(6) as usize, random.below(6) as usize];
         for _ in 0..6 + random.below(14) {
