@@ -22,7 +22,7 @@ fn nvme() -> PciDevice {
 /// A call that is refused and makes no store to a register.
 #[track_caller]
 fn refuses(machine: &Machine, token: u64, args: &[u64]) {
-    let mut registers = [0; 8];
+    let mut registers = [0; 7];
     registers[..args.len()].copy_from_slice(args);
     machine.models[0].clear_writes();
     assert_eq!(machine.call(token, registers), PARAMETER, "{args:x?}");

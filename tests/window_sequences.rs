@@ -127,7 +127,7 @@ impl Run {
     }
 
     fn call<const N: usize>(&mut self, phb: usize, token: u64, rest: [u64; N], wanted: i64) {
-        let mut args = [0; 8];
+        let mut args = [0; 7];
         args[0] = phb as u64;
         args[1..=N].copy_from_slice(&rest);
         self.log.push(format!("{token} on {phb}: {rest:x?} -> {wanted}"));

@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_table_lies_aligned_in_memory_of_the_os() {
-        let memory = MemoryMap { ram: alloc::vec![0..0x8000_0000], firmware: 0x7f00_0000..0x8000_0000 };
+        let memory = MemoryMap::new(core::iter::once(0..0x8000_0000).collect(), 0x7f00_0000..0x8000_0000);
         let shape = Geometry::new(&PHB4, 0x1_0000, 1, 0x4_0000).unwrap_or_else(|_| unreachable!());
         assert!(Table::new(shape, 0x2000_0000, &memory).is_ok());
         assert!(Table::new(shape, 0x7efc_0000, &memory).is_ok());

@@ -98,7 +98,7 @@ impl Machine {
             bridges.push(phb.expect("bring-up"));
         }
         phb::start_links(&mut bridges);
-        let memory = MemoryMap { ram: std::iter::once(0..1 << 50).collect(), firmware: FIRMWARE };
+        let memory = MemoryMap::new(std::iter::once(0..1 << 50).collect(), FIRMWARE);
         let fw = Firmware {
             memory,
             ram,
@@ -117,7 +117,7 @@ impl Machine {
     /// An OPAL call.
     pub fn call<const N: usize>(&self, token: u64, args: [u64; N]) -> i64 {
         // Registers beyond the call's arguments hold garbage.
-        let mut registers = [0xdead_beef_dead_beef; 8];
+        let mut registers = [0xdead_beef_dead_beef; 7];
         registers[..N].copy_from_slice(&args);
         dispatch::call(&self.fw, token, &opalite::opal::args::Args(registers), false)
     }

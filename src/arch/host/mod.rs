@@ -13,6 +13,9 @@ std::thread_local! {
     static TIMEBASE: Cell<u64> = const { Cell::new(0) };
 }
 
+/// Memory that calls share with the OS: a test's model.
+pub type Memory = &'static dyn crate::hw::ram::Ram;
+
 /// Timebase ticks per second: the 512 MHz of every supported machine.
 pub const TIMEBASE_HZ: u64 = 512_000_000;
 
