@@ -2,6 +2,8 @@
 
 #[path = "xive/boot.rs"]
 mod boot;
+#[path = "xive/chips.rs"]
+mod chips;
 #[path = "xive/hostile.rs"]
 mod hostile;
 #[path = "xive/machine.rs"]

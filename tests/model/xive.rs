@@ -4,7 +4,8 @@
 //! Written from the project's platform reference (6.1, 6.2, 6.5) alone. It is stricter than QEMU where QEMU
 //! only logs: an unknown register, an access of a wrong width, a rejected VSD or a page that nothing is mapped
 //! at fail the test. Unlike QEMU it has END, NVT and EAS caches, scrubs that take time and watches that can be
-//! lost. Left out: groups, LSI trigger pages, forwarding to another chip's IC.
+//! lost. Events for another block go to the notify page that its END VSD forwards to. Left out: groups, LSI trigger
+//! pages, ENDs whose NVT is on another chip.
 //!
 //! Choices where the reference is silent, so that a driver's author can find them:
 //! - scrub and kill registers: b0 is the valid bit and reads back set until done; block and index lie where the
@@ -110,6 +111,9 @@ struct State<R> {
     accesses: u64,
     lost: Vec<Lost>,
     held: Option<Vec<u32>>,
+    /// Events for other chips' ENDs that their notify pages haven't got yet: address and value of the store.
+    forwarded: Vec<(u64, u64)>,
+    neighbours: Vec<Xive<R>>,
 }
 
 impl<R: Ram + Clone + 'static> Xive<R> {
@@ -128,11 +132,43 @@ impl<R: Ram + Clone + 'static> Xive<R> {
             accesses: 0,
             lost: Vec::new(),
             held: None,
+            forwarded: Vec::new(),
+            neighbours: Vec::new(),
         })))
     }
 
     fn state(&self) -> MutexGuard<'_, State<R>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the unit of other chips, to which it can forward events.
+    pub fn connect(&self, neighbours: &[&Self]) {
+        self.state().neighbours = neighbours.iter().map(|&other| other.clone()).collect();
+    }
+
+    /// Brings forwarded events to the chips whose notify pages they were stored to, and says how many there were. Each
+    /// access does so; after an event from outside a test does.
+    pub fn deliver(&self) -> usize {
+        let (forwarded, neighbours) = {
+            let mut state = self.state();
+            (std::mem::take(&mut state.forwarded), state.neighbours.clone())
+        };
+        for &(address, value) in &forwarded {
+            let store = |other: &Self| {
+                let mut state = other.state();
+                let page = state.ic.ic_page(address);
+                page.map(|(page, offset)| {
+                    assert_eq!(page, 1, "XIVE: event forwarded to page {page} of an IC");
+                    state.notify_store(offset, value);
+                })
+            };
+            let taken = neighbours.iter().filter_map(store).count();
+            assert_eq!(
+                taken, 1,
+                "XIVE: {taken} chips answer at {address:#x}, where an event is forwarded to"
+            );
+        }
+        forwarded.len()
     }
 
     /// Loads an XSCOM register; `pcba` is the whole XSCOM address.

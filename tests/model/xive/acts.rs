@@ -117,6 +117,7 @@ impl<R: Ram + Clone + 'static> State<R> {
     pub(super) fn notify_store(&mut self, offset: u64, value: u64) {
         match offset {
             0x000..=0x7FF if ibm(value, 0, 0) != 0 => {
+                assert_eq!(ibm(value, 4, 7) as u8, self.block(), "XIVE: END trigger of another block");
                 self.route_to_end(ibm(value, 4, 7) as u8, ibm(value, 8, 31) as u32, ibm(value, 33, 63) as u32)
             }
             0x000..=0x7FF if ibm(value, 1, 1) != 0 => self.route(value as u32),

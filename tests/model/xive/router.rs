@@ -53,6 +53,9 @@ impl<R: Ram + Clone + 'static> State<R> {
 
     /// An event with its data at an END: queue, then notification.
     pub(super) fn route_to_end(&mut self, block: u8, index: u32, data: u32) {
+        if block != self.block() {
+            return self.forward_to_end(block, index, data);
+        }
         let Some(mut end) = self.fetch(Cache::End, block, index) else {
             return self.lost.push(Lost::NoEnd { block, index });
         };
@@ -80,6 +83,15 @@ impl<R: Ram + Clone + 'static> State<R> {
             }
         }
         self.present(block, index, &end);
+    }
+
+    /// Another chip's END: a store to its notify page, as an END trigger.
+    fn forward_to_end(&mut self, block: u8, index: u32, data: u32) {
+        let Some(port) = self.tables.forward_port(block) else {
+            return self.lost.push(Lost::NoEnd { block, index });
+        };
+        let event = 3 << 62 | u64::from(block) << 56 | u64::from(index) << 32 | u64::from(data);
+        self.forwarded.push((port, event));
     }
 
     fn enqueue(&self, end: &mut [u32], data: u32) {

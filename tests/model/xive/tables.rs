@@ -76,6 +76,12 @@ impl Tables {
         self.pc_vsds.insert(key, value);
     }
 
+    /// Where events for ENDs of that block are forwarded to, if they are.
+    pub fn forward_port(&self, block: u8) -> Option<u64> {
+        let vsd = self.vsd((kind(Cache::End), block));
+        (vsd >> 62 == 3).then_some(vsd & ADDRESS)
+    }
+
     /// How many ESBs of sources (`end` false) or ENDs the table of this block lets be reached, if it was set.
     pub fn esb_limit(&self, block: u8, end: bool) -> Option<u64> {
         let key = (if end { kind(Cache::End) } else { SBE }, block);

@@ -37,8 +37,15 @@ impl<R: Ram + Clone + 'static> Mmio for Window<R> {
     accesses!(
         self,
         offset,
-        |size| self.xive.state().load(aligned(self.base + offset, size), size, self.thread),
-        |size, value| self.xive.state().store(aligned(self.base + offset, size), size, self.thread, value)
+        |size| {
+            let value = self.xive.state().load(aligned(self.base + offset, size), size, self.thread);
+            self.xive.deliver();
+            value
+        },
+        |size, value| {
+            self.xive.state().store(aligned(self.base + offset, size), size, self.thread, value);
+            self.xive.deliver();
+        }
     );
 }
 
