@@ -70,7 +70,7 @@ pub fn relax() {
 pub fn prepare_cpu() {
     /// Default prefetch depth, and nothing else.
     const LPCR: u64 = 0x0040_0000_0000_0000;
-    /// POWER9's bit 8: radix translation. POWER10's bit 5: no recovery of the core.
+    // POWER9's bit 8: radix translation. POWER10's bit 5: no recovery of the core.
     let hid0 = 1 << (63 - if pvr() >> 16 == POWER10 { 5 } else { 8 });
     // SAFETY: real mode with interrupts off depends on none of these.
     unsafe {

@@ -79,7 +79,11 @@ pub(super) static UNIT: Unit = Unit {
     // 24 cores with four threads.
     threads: 96,
     // PC_TCTXT_INDIR0
-    tima: Tima { select: Some(Select { register: Reg::at(0x420), thread: indirect_thread }), page: 0x4_0000, stride: 0 },
+    tima: Tima {
+        select: Some(Select { register: Reg::at(0x420), thread: indirect_thread }),
+        page: 0x4_0000,
+        stride: 0,
+    },
     // Different bridges have different 8-byte slots, the first its own cache line.
     phb_ports: [
         NOTIFY + 0x100,

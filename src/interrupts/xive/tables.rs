@@ -74,7 +74,7 @@ impl Tables {
 }
 
 /// Descriptor of a direct table of ours.
-fn direct(address: u64, size: u64) -> Vsd {
+pub(super) fn direct(address: u64, size: u64) -> Vsd {
     let mut vsd = Vsd(address);
     vsd.set_mode(EXCLUSIVE);
     vsd.set_size((size.ilog2() - 12) as u8);

@@ -3,15 +3,18 @@
 
 use super::super::Addresses;
 use super::super::engine::ESB_PAIR_SHIFT;
-use super::super::tables::{QUEUES, SOURCES, VPS};
-use super::super::unit::{PagesBar, Reg, Scom};
-use super::Regions;
+use super::super::tables::{QUEUES, SOURCES, VPS, direct};
+use super::super::unit::{PagesBar, Reg, Scom, VsdAddress};
 use super::regs::*;
+use super::{Regions, UNIT};
 use crate::hw::mmio::Mmio;
 
 /// Sets of ESBs, ENDs and NVPs: all of them are one block's, so that a region is one table.
 const SETS: u8 = 16;
 const SET_TABLES: [u8; 3] = [0, 2, 3];
+/// The "table" that is the unit itself: other units find its pages through it.
+const OWN_TABLE: u8 = 6;
+const IC_SIZE: u64 = 32 << 20;
 
 /// Boot, up to where the tables come.
 pub fn set_up(scom: &Scom<'_>, ic: &impl Mmio, addresses: &Addresses, regions: &Regions, block: u8) {
@@ -37,6 +40,9 @@ pub fn set_up(scom: &Scom<'_>, ic: &impl Mmio, addresses: &Addresses, regions: &
         bar.write(ic, set_bar(address, pairs));
     }
     translate_sets(ic, block);
+    let (address, data) = &UNIT.tables.vc;
+    address.write(ic, VsdAddress::new(OWN_TABLE, block));
+    data.write(ic, direct(addresses.ic, IC_SIZE));
     // The stores have arrived when this load comes back.
     MSGSND.read(ic);
 }
