@@ -405,7 +405,7 @@ fn a_fenced_bridge_answers_hardware_and_keeps_its_windows() {
 }
 
 fn refuses(machine: &Machine, token: u64, args: &[u64]) {
-    let mut registers = [0; 8];
+    let mut registers = [0; 7];
     registers[..args.len()].copy_from_slice(args);
     machine.models[0].clear_writes();
     assert_eq!(machine.call(token, registers), PARAMETER, "{args:x?}");

@@ -91,6 +91,8 @@ pub struct Phb4<I, R> {
     pub(super) frozen: SoftwareFreezes,
     pub(super) bridge_windows: config::BridgeWindows,
     pub(super) health: Health,
+    /// It works and selects TVEs by bit 59: the usual case, in which the calls on windows ask nothing more.
+    pub(super) plain: bool,
     pub(super) slot: SlotState,
     pub(super) port: PortState,
     pub(super) known: Vec<config::Known>,
@@ -171,6 +173,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             frozen: SoftwareFreezes::default(),
             bridge_windows: config::BridgeWindows::CLOSED,
             health: Health::Blocked,
+            plain: true,
             slot: SlotState::default(),
             port: PortState::default(),
             known: Vec::new(),
@@ -197,9 +200,23 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         }
     }
 
+    pub(super) fn set_health(&mut self, health: Health) {
+        self.health = health;
+        self.plain = self.is_plain();
+    }
+
+    pub(super) fn set_options(&mut self, options: Options) {
+        self.options = options;
+        self.plain = self.is_plain();
+    }
+
+    fn is_plain(&self) -> bool {
+        self.usable().is_ok() && self.options.select == Select::Bit59
+    }
+
     pub(super) fn reset_options(&mut self) {
         if self.options != Options::DEFAULT {
-            self.options = Options::DEFAULT;
+            self.set_options(Options::DEFAULT);
             super::regs4::CTRLR.write(&self.regs, self.options.control(self.generation));
         }
     }

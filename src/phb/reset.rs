@@ -206,7 +206,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 
     fn give_up_on_error(&mut self, result: Result<Progress>) -> Result<Progress> {
         if result.is_err() {
-            self.health = Health::Broken;
+            self.set_health(Health::Broken);
             self.slot.step = Step::Idle;
         }
         result
@@ -236,7 +236,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
                 self.give_up_on_error(result)
             }
             Step::ResetReleased => {
-                self.health = Health::Blocked;
+                self.set_health(Health::Blocked);
                 let result = self.initialise().and_then(|()| {
                     // `initialise` asserts PERST; it lasts from here.
                     self.take_link_down();
@@ -283,7 +283,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         self.slot.step = Step::Idle;
         ioda::alive(&self.regs)?;
         self.bring_link_up();
-        self.health = Health::Working;
+        self.set_health(Health::Working);
         Ok(Progress::Done)
     }
 
@@ -292,7 +292,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             self.take_link_down();
             self.stack.fence()?;
         }
-        self.health = Health::Resetting;
+        self.set_health(Health::Resetting);
         let door = self.stack.back_door();
         let mut reset = CRESET.read(&door);
         reset.set_perst_n(false);
@@ -333,7 +333,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 
     /// Keeps errors of a link that goes down on purpose from being reported.
     fn take_link_down(&mut self) {
-        self.health = Health::Blocked;
+        self.set_health(Health::Blocked);
         self.hold_detect(true);
         self.root_change(AER_CORRECTABLE_MASK, 0, RECEIVER_ERROR);
         MISC_STRAP.write(&self.regs, 0);

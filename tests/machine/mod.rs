@@ -113,7 +113,7 @@ impl Machine {
     /// An OPAL call.
     pub fn call<const N: usize>(&self, token: u64, args: [u64; N]) -> i64 {
         // Registers beyond the call's arguments hold garbage.
-        let mut registers = [0xdead_beef_dead_beef; 8];
+        let mut registers = [0xdead_beef_dead_beef; 7];
         registers[..N].copy_from_slice(&args);
         dispatch::call(&self.fw, token, &opalite::opal::args::Args(registers), false)
     }

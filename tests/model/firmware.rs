@@ -103,7 +103,7 @@ impl Machine {
 
     /// Calls OPAL as the OS does: registers beyond the arguments hold garbage.
     pub fn call(&self, token: u64, arguments: &[u64]) -> i64 {
-        let mut registers = [0xdead_beef_0bad_cafe; 8];
+        let mut registers = [0xdead_beef_0bad_cafe; 7];
         registers[..arguments.len()].copy_from_slice(arguments);
         dispatch::call(&self.firmware, token, &opalite::opal::args::Args(registers), false)
     }

@@ -138,7 +138,7 @@ impl Machine {
 
     /// A call; registers behind its arguments hold garbage.
     pub fn call(&self, token: u64, args: &[u64]) -> i64 {
-        let mut registers = [0xdead_beef_dead_beef; 8];
+        let mut registers = [0xdead_beef_dead_beef; 7];
         registers[..args.len()].copy_from_slice(args);
         dispatch::call(&self.firmware, token, &opalite::opal::args::Args(registers), false)
     }
