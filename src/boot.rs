@@ -5,8 +5,8 @@
 #![allow(unsafe_code)]
 
 use crate::arch::{self, CpuArea, PhysicalRam, Registers};
-use crate::board::{self, Board};
-use crate::dt::interrupts::Xive;
+use crate::board::{self, Board, Generation};
+use crate::dt::interrupts::Xive as XiveNode;
 use crate::dt::opal::{OpalNode, OwnInterrupt};
 use crate::dt::pci::{PciNode, PhbNode};
 use crate::dt::platform::{LpcRoute, PsiNode};
@@ -21,7 +21,7 @@ use crate::hw::uart::{self, Uart};
 use crate::hw::xscom::{self, Xscom};
 use crate::hw::{ram::Ram, thread::Thread};
 use crate::interrupts::source::{NotifyPort, Source, Sources};
-use crate::interrupts::xive1::{self, Chips, Setup, Tables, Xive1};
+use crate::interrupts::xive::{Chips, Setup, Tables, Xive};
 use crate::log::Sink;
 use crate::mem::{MemoryMap, Region};
 use crate::phb::phb4::Interrupts;
@@ -180,7 +180,7 @@ fn gather_threads(fdt: &Fdt<'_>, region: &mut Region, ram: &PhysicalRam) -> Vec<
 struct Chip {
     id: ChipId,
     scom: Arc<dyn Xscom>,
-    xive: Xive1<&'static Registers, &'static PhysicalRam>,
+    xive: Xive<&'static Registers, &'static PhysicalRam>,
     psi: Psi,
 }
 
@@ -221,7 +221,7 @@ fn start_chip(
     let xscom = window(board.xscom);
     let addresses = board.xive.on_chip(id, board.chip_stride);
     for &thread in threads.iter().filter(|thread| thread.chip() == id) {
-        xive1::core_tima_bar(xscom, thread, addresses.tm);
+        addresses.announce_tima(xscom, thread);
     }
     let setup = Setup {
         chip: id,
@@ -229,15 +229,21 @@ fn start_chip(
         addresses,
         xscom,
         ic: leak_window(addresses.ic),
-        vc: leak_window(addresses.vc),
+        vc: leak_window(addresses.regions.source_esbs()),
         ram,
         tables: Tables::allocate(region, ram),
     };
-    let mut xive = Xive1::new(setup)
+    let mut xive = Xive::new(setup)
         .unwrap_or_else(|error| panic!("chip {}: the interrupt controller doesn't start: {error:?}", id.0));
     let pages = Box::new(window(board.psi_esb));
-    let psi = Psi::connect(window(board.psi), board.on_chip(id, board.psi_esb), pages, &mut xive)
-        .expect("no interrupt numbers for the PSI bridge");
+    let psi = Psi::connect(
+        window(board.psi),
+        board.on_chip(id, board.psi_esb),
+        board.psi_page_shift,
+        pages,
+        &mut xive,
+    )
+    .expect("no interrupt numbers for the PSI bridge");
     let scom = Arc::new(xscom::Window::new(xscom, xscom::Layout::Power9, || arch::take_hmer(HMER)));
     Chip { id, scom, xive, psi }
 }
@@ -364,8 +370,12 @@ fn publish(
     if let Some(pstates) = Pstates::read(&firmware.ram, board.homer) {
         dt::power::publish_pstates(&mut tree, &pstates);
     }
-    let tima = Xive { tima: board.xive.tm, page: 64 << 10, chips: &chips };
-    let interrupts = dt::interrupts::publish_xive1(&mut tree, &tima);
+    let xive = XiveNode { tima: board.xive.tm, page: 64 << 10, chips: &chips };
+    let interrupts = if board.generation == Generation::Power10 {
+        dt::interrupts::publish_xive2(&mut tree, &xive)
+    } else {
+        dt::interrupts::publish_xive1(&mut tree, &xive)
+    };
     let psi_node = |&(chip, psi): &(ChipId, Psi)| PsiNode {
         chip,
         base: board.on_chip(chip, board.psi),

@@ -6,7 +6,7 @@ use super::psi::Psi;
 use super::xive::{Place, Xive};
 use opalite::hw::mmio::Mmio;
 use opalite::hw::ram::Ram;
-use opalite::interrupts::xive1::{Addresses, Chips, Setup, Tables, Xive1};
+use opalite::interrupts::xive::{Chips, Setup, Tables, Xive as Driver};
 use opalite::mem::{MemoryMap, Region};
 use opalite::services::{Parts, Services};
 use opalite::units::{ChipId, Pir};
@@ -29,24 +29,16 @@ impl Pair {
         let memory: &'static ModelRam = Box::leak(Box::new(ram.clone()));
         let mut region = Region::new(REGION + 0x1_2345..RAM);
         let models = [Xive::new(ram.clone(), 0, &[NEAR]), Xive::new(ram.clone(), 1, &[FAR])];
-        let board = Addresses {
-            ic: IC,
-            tm: TM,
-            pc: 0x0006_0180_0000_0000,
-            pc_size: 0x10_0000_0000,
-            vc: VC,
-            vc_size: 0x80_0000_0000,
-        };
         let chip = |(number, model): (u32, &Xive<ModelRam>)| {
-            let addresses = board.on_chip(ChipId(number), STRIDE);
+            let addresses = ADDRESSES.on_chip(ChipId(number), STRIDE);
             let threads = [NEAR, FAR].map(Pir);
-            Xive1::new(Setup {
+            Driver::new(Setup {
                 chip: ChipId(number),
                 threads: &threads,
                 addresses,
                 xscom: &model.scom(),
                 ic: model.window(addresses.ic),
-                vc: model.window(addresses.vc),
+                vc: model.window(addresses.regions.source_esbs()),
                 ram: memory,
                 tables: Tables::allocate(&mut region, memory),
             })
@@ -87,7 +79,7 @@ impl Pair {
     fn far_source(&self) -> u32 {
         let irq = self.machine.call(ALLOCATE_IRQ, &[1]);
         assert_eq!(irq, 0x1000_0010);
-        self.far.window(VC + STRIDE + (0x10 << 17) + 0x1_0000).read64(0xc00);
+        self.far.window(ESB + STRIDE + (0x10 << 17) + 0x1_0000).read64(0xc00);
         irq as u32
     }
 
@@ -170,7 +162,7 @@ fn numbers_tell_the_chip() {
     let pair = Pair::exploiting();
     let irq = pair.far_source();
     let info = pair.machine.irq_info(irq);
-    let esb = VC + STRIDE + (0x10 << 17);
+    let esb = ESB + STRIDE + (0x10 << 17);
     assert_eq!((info.chip, info.trigger, info.eoi), (1, esb, esb + 0x1_0000));
     assert_eq!(pair.machine.vp_info(FAR), (1, 0x8_00a5, 0, 1));
     assert_eq!(pair.machine.vp_info(NEAR), (1, 0x84, 0, 0));

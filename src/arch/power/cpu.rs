@@ -32,6 +32,9 @@ spr!(hmeer, set_hmeer, 337, "HMEER");
 spr!(dscr, set_dscr, 17, "DSCR");
 spr!(lpid, set_lpid, 319, "LPIDR");
 
+/// POWER10, in the upper half of its version.
+pub(super) const POWER10: u32 = 0x80;
+
 /// The processor's version.
 pub fn pvr() -> u32 {
     let value: u64;

@@ -1,6 +1,6 @@
 //! Modes of the processor that the OS chooses through OPAL, and a thread's way back into firmware.
 
-use super::cpu::{hid0, hmer, pvr, set_hid0, set_hmer};
+use super::cpu::{POWER10, hid0, hmer, pvr, set_hid0, set_hmer};
 use super::threads::{CPU_AREAS, CpuArea, secondary_main};
 use crate::hw::thread::Thread;
 use core::arch::asm;
@@ -11,7 +11,6 @@ static LITTLE_ENDIAN: AtomicBool = AtomicBool::new(false);
 static RADIX: AtomicBool = AtomicBool::new(true);
 
 const POWER9: u32 = 0x4e;
-const POWER10: u32 = 0x80;
 
 const fn ibm(bit: u32) -> u64 {
     1 << (63 - bit)
@@ -36,13 +35,14 @@ pub fn set_radix(radix: bool) -> bool {
 /// Brings the HID0 of this thread's core to what the OS wants. Other threads of the core may run the OS: they must
 /// never see another value, so there is one store, and none when nothing changes.
 pub(super) fn apply() {
-    let (hile, radix) = match pvr() >> 16 {
-        POWER9 => (ibm(4), ibm(8)),
-        POWER10 => (ibm(4), 0),
-        _ => (ibm(19), 0),
+    // POWER10's bit 5 is on: no recovery of the core.
+    let (hile, radix, on) = match pvr() >> 16 {
+        POWER9 => (ibm(4), ibm(8), 0),
+        POWER10 => (ibm(4), 0, ibm(5)),
+        _ => (ibm(19), 0, 0),
     };
     let old = hid0();
-    let mut value = old & !(hile | radix);
+    let mut value = old & !(hile | radix) | on;
     if LITTLE_ENDIAN.load(Ordering::Relaxed) {
         value |= hile;
     }

@@ -4,8 +4,10 @@
 //! firmware's, for the hardware threads; more pages come from the OS when it allocates VPs, and go back to it at the
 //! next reset.
 
-use super::regs::Vsd;
-use super::structures::{EAS_SIZE, END_SIZE, NVT_SIZE};
+use super::Addresses;
+use super::structures::{EAS_SIZE, END_SIZE};
+use super::unit::{TablePorts, Unit, Vsd, VsdAddress};
+use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::mem::Region;
 use alloc::vec;
@@ -20,8 +22,6 @@ pub const QUEUES: u32 = 8;
 
 /// Page of an indirect table, and of what the OS donates.
 pub const PAGE: u64 = 1 << 16;
-const NVTS_PER_PAGE: u32 = (PAGE / NVT_SIZE) as u32;
-const ENDS_PER_PAGE: u32 = (PAGE / END_SIZE) as u32;
 const VSD_SIZE: u64 = 8;
 const EXCLUSIVE: u8 = 2;
 const FORWARD: u8 = 3;
@@ -29,7 +29,8 @@ const FORWARD: u8 = 3;
 const EAT_SIZE: u64 = SOURCES as u64 * EAS_SIZE;
 /// PQ bits, two for each source.
 const SBE_SIZE: u64 = SOURCES as u64 / 4;
-const OVERFLOW_QUEUES: u64 = 6;
+/// Internal queues of the unit that has most.
+const OVERFLOW_QUEUES: u64 = 7;
 
 /// Where firmware's part of the tables lies. Each is aligned to its size, the overflow pages to theirs.
 #[derive(Clone, Copy, Debug)]
@@ -68,8 +69,8 @@ impl Tables {
         }
     }
 
-    /// Overflow page of one of the six internal queues.
-    pub(super) fn overflow(&self, queue: u64) -> u64 {
+    /// Overflow page of one of the internal queues.
+    fn overflow(&self, queue: u64) -> u64 {
         self.overflow + queue * PAGE
     }
 }
@@ -82,24 +83,59 @@ pub(super) fn direct(address: u64, size: u64) -> Vsd {
     vsd
 }
 
-/// Descriptor of a table of another chip's, reached through its pages at `address`: so many bytes of them, or one.
-pub(super) fn forward(address: u64, size: u64) -> Vsd {
+/// Tells the unit where another chip's is: events for its ENDs go to its notify page, accesses to its NVTs to their
+/// pages.
+pub(super) fn publish_neighbour(ic: &impl Mmio, unit: &Unit, block: u8, at: &Addresses) {
+    const NOTIFY_PAGE: u64 = 1 << 12;
+    let (nvts, size) = at.regions.nvts();
+    let notify = forward(at.ic + (unit.psi_port & !(PAGE - 1)), NOTIFY_PAGE);
+    put_vsds(ic, &unit.tables, block, [notify, notify, notify, forward(nvts, size)]);
+}
+
+/// Descriptor of a table of another chip's, reached through its pages.
+fn forward(address: u64, size: u64) -> Vsd {
     let mut vsd = direct(address, size);
     vsd.set_mode(FORWARD);
     vsd
 }
 
+/// Describes a block's tables: EASs, PQ bits, ENDs, NVTs.
+fn put_vsds(ic: &impl Mmio, ports: &TablePorts, block: u8, vsds: [Vsd; 4]) {
+    for (table, vsd) in [ports.eas, ports.esb, 2, 3].into_iter().zip(vsds) {
+        let units = if table == ports.eas && ports.eas_in_vc_only { 1 } else { 2 };
+        for (address, data) in [&ports.vc, &ports.pc].into_iter().take(units) {
+            address.write(ic, VsdAddress::new(table, block));
+            data.write(ic, vsd);
+        }
+    }
+}
+
 impl Tables {
+    /// Tells the unit where its tables are.
+    pub(super) fn publish(&self, ic: &impl Mmio, ram: &impl Ram, unit: &Unit, block: u8) {
+        self.clear_sbe(ram);
+        ram.sync();
+        let ports = &unit.tables;
+        put_vsds(ic, ports, block, [self.eat(), self.sbe(), self.ends.vsd(), self.nvts.vsd()]);
+        let (address, data) = &ports.vc;
+        for queue in 0..ports.queue_count {
+            address.write(ic, VsdAddress::new(ports.overflow, queue));
+            data.write(ic, direct(self.overflow(queue.into()), PAGE));
+            let register = ports.queues + 8 * u64::from(queue);
+            ic.write64(register, ic.read64(register) | ports.queue);
+        }
+    }
+
     /// The EAT's descriptor.
-    pub(super) fn eat(&self) -> Vsd {
+    fn eat(&self) -> Vsd {
         direct(self.eat, EAT_SIZE)
     }
     /// The SBE table's descriptor.
-    pub(super) fn sbe(&self) -> Vsd {
+    fn sbe(&self) -> Vsd {
         direct(self.sbe, SBE_SIZE)
     }
     /// Turns all sources off: PQ 01.
-    pub(super) fn clear_sbe(&self, ram: &impl Ram) {
+    fn clear_sbe(&self, ram: &impl Ram) {
         for offset in (0..SBE_SIZE).step_by(8) {
             ram.write64(self.sbe + offset, 0x5555_5555_5555_5555);
         }
@@ -108,7 +144,7 @@ impl Tables {
 
 impl Indirect {
     /// The table's descriptor.
-    pub(super) fn vsd(&self) -> Vsd {
+    fn vsd(&self) -> Vsd {
         let mut vsd = direct(self.array, PAGE);
         vsd.set_indirect(true);
         vsd
@@ -127,14 +163,15 @@ pub(super) struct PagedTable {
 
 impl PagedTable {
     pub fn ends(at: Indirect, ram: &impl Ram) -> Self {
-        Self::new(at, ram, END_SIZE, ENDS_PER_PAGE, VPS * QUEUES)
+        Self::new(at, ram, END_SIZE, VPS * QUEUES)
     }
 
-    pub fn nvts(at: Indirect, ram: &impl Ram) -> Self {
-        Self::new(at, ram, NVT_SIZE, NVTS_PER_PAGE, VPS)
+    pub fn nvts(at: Indirect, ram: &impl Ram, unit: &Unit) -> Self {
+        Self::new(at, ram, unit.nvt_size(), VPS)
     }
 
-    fn new(at: Indirect, ram: &impl Ram, entry_size: u64, per_page: u32, entries: u32) -> Self {
+    fn new(at: Indirect, ram: &impl Ram, entry_size: u64, entries: u32) -> Self {
+        let per_page = (PAGE / entry_size) as u32;
         let pages = vec![0; (entries / per_page) as usize];
         let mut table = Self { array: at.array, entry_size, per_page, pages };
         table.put(ram, 0, at.first);

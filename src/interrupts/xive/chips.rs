@@ -5,7 +5,7 @@
 //! is never held while another's is taken.
 
 use super::vps::{source_block, vp_block};
-use super::{State, Vp, Xive1};
+use super::{State, Vp, Xive};
 use crate::error::{Error, Result};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
@@ -17,24 +17,24 @@ use alloc::vec::Vec;
 
 /// The controllers of all chips.
 pub struct Chips<I, R> {
-    chips: Vec<Xive1<I, R>>,
+    chips: Vec<Xive<I, R>>,
     /// Which chip is asked first for the next block of VPs. Who gives pages or VPs out holds it.
     next: Lock<usize>,
 }
 
 impl<I: Mmio, R: Ram> Chips<I, R> {
     /// The chips' controllers.
-    pub const fn new(chips: Vec<Xive1<I, R>>) -> Self {
+    pub const fn new(chips: Vec<Xive<I, R>>) -> Self {
         Self { chips, next: Lock::new(0) }
     }
 
     /// The chip of a source number, in use or not.
-    pub(super) fn of_source(&self, isn: Isn) -> Result<&Xive1<I, R>> {
+    pub(super) fn of_source(&self, isn: Isn) -> Result<&Xive<I, R>> {
         self.of_block(source_block(isn))
     }
 
     /// The chip of a VP's number, in use or not.
-    pub(super) fn of_vp(&self, vp: Vp) -> Result<&Xive1<I, R>> {
+    pub(super) fn of_vp(&self, vp: Vp) -> Result<&Xive<I, R>> {
         self.of_block(vp_block(vp))
     }
 
@@ -51,12 +51,12 @@ impl<I: Mmio, R: Ram> Chips<I, R> {
     }
 
     #[inline(never)]
-    fn of_block(&self, block: u32) -> Result<&Xive1<I, R>> {
+    fn of_block(&self, block: u32) -> Result<&Xive<I, R>> {
         self.chips.iter().find(|chip| chip.chip.0 == block).ok_or(Error::Parameter(&"chip"))
     }
 
     /// That chip, or the calling thread's if none is named.
-    fn chip(&self, chip: Option<ChipId>) -> Result<&Xive1<I, R>> {
+    fn chip(&self, chip: Option<ChipId>) -> Result<&Xive<I, R>> {
         self.of_block(chip.unwrap_or_else(|| crate::arch::pir().chip()).0)
     }
 
@@ -92,7 +92,7 @@ impl<I: Mmio, R: Ram> Chips<I, R> {
     }
 
     /// What left the source's chip may still be on its way to the queue, if that is on another.
-    fn settle_beyond(&self, source: &Xive1<I, R>, end: EndName) -> Result {
+    fn settle_beyond(&self, source: &Xive<I, R>, end: EndName) -> Result {
         match self.of_block(end.block.into()) {
             Ok(target) if target.chip != source.chip => target.state.lock().engine.sync(),
             _ => Ok(()),
