@@ -18,7 +18,7 @@ use crate::hw::lpc::{self, Lpc};
 use crate::hw::occ::Pstates;
 use crate::hw::psi::{Input, Psi};
 use crate::hw::uart::{self, Uart};
-use crate::hw::xscom::{self, Xscom};
+use crate::hw::xscom;
 use crate::hw::{ram::Ram, thread::Thread};
 use crate::interrupts::source::{NotifyPort, Source, Sources};
 use crate::interrupts::xive::{Chips, Setup, Tables, Xive};
@@ -78,23 +78,21 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
     log::info!("Opalite {} on {} at {home:#x}", env!("CARGO_PKG_VERSION"), board.compatible);
     lpc.init_interrupts();
     let threads = gather_threads(&fdt, &mut region, ram);
-    let mut chips = start_chips(&fdt, board, &threads, &mut region, ram);
-    let first = chips.first().expect("the machine's tree names no chip");
-    let sources: Vec<_> = events::psi_sources(first.psi.isn(Input::Psi)).collect();
-    let mut bridges = bring_up_bridges(&fdt, board, ram, &mut region, &mut chips);
+    let (mut xives, psis) = start_chips(&fdt, board, &threads, &mut region, ram);
+    let (_, first) = psis.first().expect("the machine's tree names no chip");
+    let sources: Vec<_> = events::psi_sources(first.isn(Input::Psi)).collect();
+    let mut bridges = bring_up_bridges(&fdt, board, ram, &mut region, &mut xives);
     phb::start_links(&mut bridges);
     let devices: Vec<_> = bridges.iter_mut().map(|bridge| pci::scan(&mut **bridge)).collect();
     let nodes: Vec<_> = bridges.iter().map(|bridge| bridge.info().clone()).zip(devices).collect();
     let phbs = phb::slots(bridges);
     let boot_thread = Some(arch::pir());
-    let psis: Vec<_> = chips.iter().map(|chip| (chip.id, chip.psi)).collect();
-    let controllers = chips.into_iter().map(|chip| chip.xive).collect();
     let services = Services::new(Parts { lpc: Some(lpc), uart, sources, threads, boot_thread });
 
     let firmware = FIRMWARE.call_once(|| Firmware {
         memory,
         ram: *ram,
-        interrupts: Box::leak(Box::new(Chips::new(controllers))),
+        interrupts: Box::leak(Box::new(Chips::new(xives))),
         phbs,
         services,
     });
@@ -176,49 +174,46 @@ fn gather_threads(fdt: &Fdt<'_>, region: &mut Region, ram: &PhysicalRam) -> Vec<
     areas.into_iter().map(|area| (Pir(area.pir), area as &'static dyn Thread)).collect()
 }
 
-/// What a chip has besides threads and bridges.
-struct Chip {
-    id: ChipId,
-    scom: Arc<dyn Xscom>,
-    xive: Xive<&'static Registers, &'static PhysicalRam>,
-    psi: Psi,
-}
+/// A chip's interrupt controller.
+type ChipXive = Xive<&'static Registers, &'static PhysicalRam>;
 
 /// Starts the units of each chip that the machine's tree names.
+// Copied into `boot` it makes the image ten kilobytes larger.
+#[inline(never)]
 fn start_chips(
     fdt: &Fdt<'_>,
     board: &Board,
     threads: &[(Pir, &'static dyn Thread)],
     region: &mut Region,
     ram: &'static PhysicalRam,
-) -> Vec<Chip> {
+) -> (Vec<ChipXive>, Vec<(ChipId, Psi)>) {
     let pirs: Vec<Pir> = threads.iter().map(|&(pir, _)| pir).collect();
     let there =
         dt::read::chips(fdt).fold(0_u32, |set, (chip, _)| set | 1_u32.checked_shl(chip.0).unwrap_or(0));
-    let mut chips: Vec<Chip> = Vec::new();
-    for id in (0..u32::BITS).filter(|id| there >> id & 1 != 0) {
-        let mut chip = start_chip(ChipId(id), board, &pirs, region, ram);
-        for other in &mut chips {
-            chip.xive.add_neighbour(&other.xive);
-            other.xive.add_neighbour(&chip.xive);
+    let (mut xives, mut psis) = (Vec::<ChipXive>::new(), Vec::new());
+    for id in (0..u32::BITS).filter(|id| there >> id & 1 != 0).map(ChipId) {
+        let mut xive = start_xive(id, board, &pirs, region, ram);
+        for other in &mut xives {
+            xive.add_neighbour(other);
+            other.add_neighbour(&xive);
         }
-        chips.push(chip);
+        let window = |address| leak_window(board.on_chip(id, address));
+        let (esb, pages) = (board.on_chip(id, board.psi_esb), Box::new(window(board.psi_esb)));
+        let psi = Psi::connect(window(board.psi), esb, board.psi_page_shift, pages, &mut xive);
+        psis.push((id, psi.expect("no interrupt numbers for the PSI bridge")));
+        xives.push(xive);
     }
-    chips
+    (xives, psis)
 }
 
-// As one function: the compiler would copy these ten kilobytes.
-#[inline(never)]
-fn start_chip(
+fn start_xive(
     id: ChipId,
     board: &Board,
     threads: &[Pir],
     region: &mut Region,
     ram: &'static PhysicalRam,
-) -> Chip {
-    const HMER: u64 = xscom::FAILED | xscom::STATUS | 1 << (63 - 9);
-    let window = |address| leak_window(board.on_chip(id, address));
-    let xscom = window(board.xscom);
+) -> ChipXive {
+    let xscom = leak_window(board.on_chip(id, board.xscom));
     let addresses = board.xive.on_chip(id, board.chip_stride);
     for &thread in threads.iter().filter(|thread| thread.chip() == id) {
         addresses.announce_tima(xscom, thread);
@@ -233,19 +228,8 @@ fn start_chip(
         ram,
         tables: Tables::allocate(region, ram),
     };
-    let mut xive = Xive::new(setup)
-        .unwrap_or_else(|error| panic!("chip {}: the interrupt controller doesn't start: {error:?}", id.0));
-    let pages = Box::new(window(board.psi_esb));
-    let psi = Psi::connect(
-        window(board.psi),
-        board.on_chip(id, board.psi_esb),
-        board.psi_page_shift,
-        pages,
-        &mut xive,
-    )
-    .expect("no interrupt numbers for the PSI bridge");
-    let scom = Arc::new(xscom::Window::new(xscom, xscom::Layout::Power9, || arch::take_hmer(HMER)));
-    Chip { id, scom, xive, psi }
+    Xive::new(setup)
+        .unwrap_or_else(|error| panic!("chip {}: the interrupt controller doesn't start: {error:?}", id.0))
 }
 
 /// Brings up each bridge that the tree names. One that doesn't come is left out: the machine works without it.
@@ -254,13 +238,14 @@ fn bring_up_bridges(
     board: &Board,
     ram: &'static PhysicalRam,
     region: &mut Region,
-    chips: &mut [Chip],
+    xives: &mut [ChipXive],
 ) -> Vec<Box<dyn Phb>> {
+    const HMER: u64 = xscom::FAILED | xscom::STATUS | 1 << (63 - 9);
     let mut bridges = Vec::new();
     for stack in phb::stacks(fdt) {
-        let Some(Chip { scom, xive, .. }) = chips.iter_mut().find(|chip| chip.id == stack.chip) else {
-            continue;
-        };
+        let Some(xive) = xives.iter_mut().find(|xive| xive.chip() == stack.chip) else { continue };
+        let window = leak_window(board.on_chip(stack.chip, board.xscom));
+        let scom = Arc::new(xscom::Window::new(window, xscom::Layout::Power9, || arch::take_hmer(HMER)));
         let esb = stack.windows(&board.phb).interrupts;
         let mut reserve = |sources: u16| {
             let base = xive.reserve(sources.into(), sources.into())?;
@@ -276,7 +261,7 @@ fn bring_up_bridges(
             Ok(Interrupts { base, notify: xive.notify_port(NotifyPort::Phb(stack.phb_index as u8)) })
         };
         let window = |base| *leak_window(base);
-        match phb::bring_up(&stack, &board.phb, scom.clone(), ram, region, window, &mut reserve) {
+        match phb::bring_up(&stack, &board.phb, scom, ram, region, window, &mut reserve) {
             Ok(bridge) => bridges.push(bridge),
             Err(error) => log::error!("PHB#{:x} doesn't come up: {error:?}", stack.opal_id()),
         }

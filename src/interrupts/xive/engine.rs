@@ -92,7 +92,7 @@ impl<I: Mmio, R: Ram> Engine<I, R> {
     }
 
     /// Changes an END that exists: `change` gets it as hardware has it, perhaps more than once.
-    pub fn update_end(&mut self, index: u32, change: impl Fn(End) -> End) -> Result {
+    pub fn update_end(&mut self, index: u32, change: &dyn Fn(End) -> End) -> Result {
         let layout = &self.unit.layout;
         let mut valid = false;
         self.watch(Watched::End, index, true, &mut |rows| {
@@ -105,7 +105,7 @@ impl<I: Mmio, R: Ram> Engine<I, R> {
     }
 
     /// Changes an NVT that exists.
-    pub fn update_nvt(&mut self, index: u32, change: impl Fn(Nvt) -> Nvt) -> Result {
+    pub fn update_nvt(&mut self, index: u32, change: &dyn Fn(Nvt) -> Nvt) -> Result {
         let (layout, name) = (&self.unit.layout, self.name(index));
         self.watch(Watched::Nvt, index, true, &mut |rows| {
             (layout.nvt_into)(&change((layout.nvt_from)(rows)), rows, name, is_thread(index));

@@ -43,7 +43,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         let collector = self.collector(nvt);
         self.touched.insert(nvt);
         let (block, name) = (self.engine.block, self.engine.name(nvt));
-        self.engine.update_end(index, |old| {
+        self.engine.update_end(index, &|old| {
             let mut end = queue.map_or_else(End::disabled, |queue| enabled(&old, &queue));
             if queue.is_some() {
                 end.target = target(name, priority);
@@ -71,7 +71,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         if on && old.valid() {
             return Err(Error::Parameter(&"queue 7 is in use"));
         }
-        self.engine.update_end(collector, |mut end| {
+        self.engine.update_end(collector, &|mut end| {
             if !on {
                 return End::disabled();
             }
@@ -85,7 +85,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         })?;
         let block = self.engine.block;
         for priority in Priority::all().filter(|&priority| priority != Priority::LEAST) {
-            self.engine.update_end(end_of(nvt, priority), |mut end| {
+            self.engine.update_end(end_of(nvt, priority), &|mut end| {
                 if on {
                     share_escalation(&mut end, block, collector);
                 } else {
@@ -103,7 +103,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         for priority in Priority::all() {
             let index = end_of(nvt, priority);
             if self.engine.end(index).is_some_and(|end| end.control.valid() || end.control.unconditional()) {
-                self.engine.update_end(index, |_| End::disabled())?;
+                self.engine.update_end(index, &|_| End::disabled())?;
             }
         }
         Ok(())
@@ -136,7 +136,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         if position.index >= entries {
             return Err(Error::Parameter(&"queue index"));
         }
-        self.engine.update_end(index, |mut end| {
+        self.engine.update_end(index, &|mut end| {
             end.control.set_generation(position.generation);
             end.control.set_index(position.index);
             end

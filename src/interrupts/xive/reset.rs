@@ -74,7 +74,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         let mut result = Ok(());
         for thread in self.vps.threads() {
             result = result.and(self.restart_thread(thread));
-            let valid = self.engine.update_nvt(FIRST_THREAD | u32::from(thread), |_| {
+            let valid = self.engine.update_nvt(FIRST_THREAD | u32::from(thread), &|_| {
                 let mut nvt = Nvt::default();
                 nvt.control.set_valid(true);
                 nvt

@@ -100,7 +100,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         }
         let escalation = routed_eas(old.escalation, end, data);
         self.touched.insert(index / super::tables::QUEUES);
-        self.engine.update_end(index, |mut end| {
+        self.engine.update_end(index, &|mut end| {
             end.escalation = escalation;
             end
         })?;

@@ -95,7 +95,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         match settings {
             Some(settings) => {
                 self.set_single_escalation(index, settings.single_escalation)?;
-                self.engine.update_nvt(index, |mut nvt| {
+                self.engine.update_nvt(index, &|mut nvt| {
                     nvt.control.set_valid(true);
                     nvt.report.set_address(settings.report);
                     nvt
@@ -110,7 +110,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
     pub(super) fn disable_vp(&mut self, index: u32) -> Result {
         self.disable_queues(index)?;
         self.engine.sync()?;
-        self.engine.update_nvt(index, |_| Default::default())
+        self.engine.update_nvt(index, &|_| Default::default())
     }
 
     pub(super) fn vp_state(&mut self, vp: Vp) -> Result<u64> {
