@@ -263,4 +263,4 @@ fn moves(index: usize, what: Window, to_four_gib: bool) -> bool {
     }
 }
 
-const _: () = assert!(FIRMWARE.start % (16 << 20) == 0);
+const _: () = assert!(FIRMWARE.start.is_multiple_of(16 << 20));
