@@ -153,7 +153,7 @@ fn whole_machine() -> Machine {
     .unwrap();
     let psi = psi::Psi::new();
     let wire = xive.clone();
-    psi.on_event(move |event| _ = wire.notify(event.lisn));
+    psi.on_event(move |event| wire.notify(event.lisn));
     PsiBridge::connect(&psi.window(PSI), PSI_ESB, Box::new(psi.window(PSI_ESB)), &mut driver).unwrap();
     machine.fw.interrupts = Box::leak(Box::new(driver));
     let bus: &'static lpc::Lpc = Box::leak(Box::new(lpc::Lpc::new(lpc::Routing::SerIrq)));

@@ -316,7 +316,7 @@ fn b22_a_refused_call_leaves_its_outputs_alone() {
         (machine.ram.read64(OUT), machine.ram.read16(OUT + 8), machine.ram.read16(OUT + 16)),
         (!0, 0, 0)
     );
-    assert_eq!(machine.ram.read64(OUT + 8), before & (1 << 48) - 1, "and nothing behind");
+    assert_eq!(machine.ram.read64(OUT + 8), before & ((1 << 48) - 1), "and nothing behind");
 }
 
 #[test]
