@@ -36,8 +36,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use fdt::Fdt;
 
-/// For the tree and the lists of devices: so much for each chip, which needs a third, and as much for what all share.
-const HEAP_PER_CHIP: u64 = 1 << 20;
+/// The part of the region, which grows with chips and threads, that is for the tree and the lists of devices. QEMU's
+/// machines need a quarter of it.
+const HEAP_PART: u64 = 8;
 /// Stack of a thread for calls, and for calls that interrupt a call.
 const STACK: u64 = 32 << 10;
 const SECOND_STACK: u64 = 16 << 10;
@@ -125,7 +126,7 @@ fn leak_window(base: u64) -> &'static Registers {
 fn set_up_memory(fdt: &Fdt<'_>, heap: &Heap) -> Region {
     let top = ram_ranges(fdt).map(|range| range.end).max().unwrap_or(0);
     let mut region = Region::new(arch::image_end()..top);
-    let size = HEAP_PER_CHIP * (1 + dt::read::chips(fdt).count() as u64);
+    let size = region.free() / HEAP_PART;
     let start = region.allocate_unset(size, 4096);
     // SAFETY: nobody else got this memory.
     unsafe { heap.give(start, size as usize) };

@@ -133,6 +133,21 @@ pub const CASES: &[Case] = &[
         ],
         ..USUAL
     },
+    Case {
+        name: "kexec",
+        smp: Some("4,sockets=2,cores=1,threads=2"),
+        steps: &["kexec", "cpus", "nvme", "net", "irq"],
+        expect: &[
+            Expect::Line("kexec first cpus=0-3 loaded=1"),
+            Expect::Line("kexec second=yes cpus=0-3"),
+            Expect::Cpus(4),
+            Expect::Nvme,
+            Expect::Net,
+            Expect::Msi("nvme0q"),
+            Expect::Msi("eth0"),
+        ],
+        ..USUAL
+    },
     // Without bypass each page goes through a TCE of window 0: 4 KiB pages in one kernel, 64 KiB in the other.
     Case { name: "nobypass-6.12", append: "iommu=nobypass", expect: USUAL_WITHOUT_BYPASS, ..USUAL },
     Case {
@@ -230,7 +245,7 @@ pub const CASES: &[Case] = &[
     },
     Case { name: "console-output", steps: &["console"], expect: &[Expect::Lines], ..BARE },
     Case { name: "console-input", steps: &["input"], expect: &[Expect::Typed], ..BARE },
-    Case { name: "reboot", append: "opalite.end=reboot", expect: &[Expect::Reboot], ..BARE },
+    Case { name: "reboot", smp: Some("4"), append: "opalite.end=reboot", expect: &[Expect::Reboot], ..BARE },
     Case {
         name: "clock-nvram-log",
         steps: &["rtc", "nvram", "msglog"],

@@ -79,6 +79,13 @@ pub fn busybox() -> Result<PathBuf> {
         .context("the package busybox-static holds no busybox")
 }
 
+/// The tree of kexec and the library that it needs, fetched if it isn't there.
+pub fn kexec() -> Result<PathBuf> {
+    let place = paths::cache()?.join("kexec");
+    ensure(&place, || foreign()?.unpack(&["kexec-tools".into(), "libc6".into()], &place))?;
+    Ok(place)
+}
+
 /// The tree of an unpacked QEMU of this version (`7.2`, `10.`: how the version begins), fetched if it isn't there.
 pub fn qemu(version: &str) -> Result<PathBuf> {
     let place = paths::cache()?.join("qemu").join(version.trim_end_matches('.'));
@@ -106,7 +113,7 @@ pub fn qemu(version: &str) -> Result<PathBuf> {
 /// Fetches everything that the tests use.
 pub fn everything(refresh: bool, with_64k: bool) -> Result<()> {
     if refresh {
-        for name in ["kernel", "busybox", "qemu"] {
+        for name in ["kernel", "busybox", "kexec", "qemu"] {
             remove(&paths::cache()?.join(name))?;
         }
     }
@@ -118,6 +125,7 @@ pub fn everything(refresh: bool, with_64k: bool) -> Result<()> {
         println!("kernel {}: {}", wanted.name(), kernel(wanted)?.image.display());
     }
     println!("busybox: {}", busybox()?.display());
+    println!("kexec: {}", kexec()?.display());
     for version in ["7.2", "10.0"] {
         println!("QEMU {version}: {}", crate::qemu::Qemu::select(version)?.describe());
     }

@@ -13,6 +13,7 @@ mod elf;
 mod fetch;
 mod image;
 mod initramfs;
+mod kexec;
 mod modules;
 mod packages;
 mod paths;

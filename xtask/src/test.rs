@@ -9,7 +9,7 @@ use crate::{
     console::{self, Limits},
     elf,
     fetch::Kernel,
-    image, paths, payload,
+    image, kexec, paths, payload,
     qemu::{Launch, Qemu},
     report::{self, Check, seconds},
     scan, vfio,
@@ -268,7 +268,13 @@ fn start(case: &Case, ready: &Ready, firmware: Option<&Path>) -> Result<Booted> 
     let qemu = ready.qemus.get(case.qemu).context("a QEMU")?;
     let mut launch = Launch::new(&ready.board, qemu.clone(), guest.kernel.clone());
     let proof = case.expect.iter().any(|expect| matches!(expect, Expect::Vfio));
-    launch.initrd = Some(if proof { vfio::initrd(&guest.initrd)? } else { guest.initrd.clone() });
+    launch.initrd = Some(if proof {
+        vfio::initrd(&guest.initrd)?
+    } else if case.steps.contains(&"kexec") {
+        kexec::initrd(&guest.initrd, &guest.kernel)?
+    } else {
+        guest.initrd.clone()
+    });
     launch.firmware = firmware.map(Path::to_path_buf);
     launch.smp = case.smp.map_or(launch.smp, str::to_string);
     launch.memory = case.memory.map_or(launch.memory, str::to_string);
