@@ -80,7 +80,7 @@ pub trait Pes {
     /// Puts requesters into a PE, or takes them out of it.
     ///
     /// # Errors
-    /// When the bridge is fenced.
+    /// When the bridge is fenced, broken or in reset.
     fn set_pe(&mut self, pe: PeNumber, rids: RidMatch, map: bool) -> Outcome;
     /// Lets `child` freeze with `parent`, or not.
     fn set_dependent(&mut self, parent: PeNumber, child: PeNumber, depends: bool);
@@ -88,6 +88,7 @@ pub trait Pes {
 
 impl<I: Mmio, R: Ram> Pes for Phb4<I, R> {
     fn set_pe(&mut self, pe: PeNumber, rids: RidMatch, map: bool) -> Outcome {
+        self.usable()?;
         ioda::alive(&self.regs)?;
         match rids.whole_bus() {
             // What Linux asks for nearly always.

@@ -49,7 +49,7 @@ pub(super) struct Options {
 }
 
 impl Options {
-    const DEFAULT: Self = Self { select: Select::Bit59, mmio_eeh_disable: false };
+    pub(super) const DEFAULT: Self = Self { select: Select::Bit59, mmio_eeh_disable: false };
 
     pub(super) fn control(self, generation: &Generation) -> Ctrlr {
         let mut control = Ctrlr::from_bits(generation.ctrlr);
@@ -214,10 +214,11 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         self.usable().is_ok() && self.options.select == Select::Bit59
     }
 
-    pub(super) fn reset_options(&mut self) {
+    /// Gives the bridge other options, what is wanted stays: for a reset of the tables. Where the default ones are in
+    /// force it has nothing to do.
+    pub(super) fn write_options(&self, options: Options) {
         if self.options != Options::DEFAULT {
-            self.set_options(Options::DEFAULT);
-            super::regs4::CTRLR.write(&self.regs, self.options.control(self.generation));
+            super::regs4::CTRLR.write(&self.regs, options.control(self.generation));
         }
     }
 }

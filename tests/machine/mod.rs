@@ -1,5 +1,9 @@
 //! A POWER9 machine for tests: six modelled bridges, brought up by the real driver, behind the real OPAL door.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
+
+pub mod random;
+pub mod tables;
+pub mod windows;
 
 use crate::model::pec::{ModelXscom, power9_phbs};
 use crate::model::phb4::ModelPhb4;
@@ -19,6 +23,7 @@ use std::sync::Arc;
 /// OPAL_SUCCESS and the errors that PCI calls give.
 pub const SUCCESS: i64 = 0;
 pub const PARAMETER: i64 = -1;
+pub const BUSY: i64 = -2;
 pub const PARTIAL: i64 = -3;
 pub const HARDWARE: i64 = -6;
 pub const UNSUPPORTED: i64 = -7;
