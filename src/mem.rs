@@ -68,6 +68,12 @@ impl MemoryMap {
         false
     }
 
+    /// Where the largest bypass window ends: no device reaches firmware.
+    #[inline(always)]
+    pub const fn bypass_end(&self) -> u64 {
+        self.firmware.start & !(BYPASS_GRAIN - 1)
+    }
+
     /// End of the highest RAM.
     pub const fn top(&self) -> u64 {
         self.top

@@ -1,7 +1,7 @@
 //! Shapes of translated windows. A shape or a table that exists as a type passed every check of
 //! `reference/phb-dma-windows.md` §6.7; nothing looks again.
 
-use super::{FOUR_GIB, Modes, Translation, WindowIndex};
+use super::{FOUR_GIB, Translation};
 use crate::error::{Error, Result};
 use crate::mem::MemoryMap;
 
@@ -100,19 +100,6 @@ impl Table {
             return Err(Error::Parameter(&"TCE table not in RAM of the OS"));
         }
         Ok(Self { geometry, address })
-    }
-
-    /// Where the window can be used: in the 4 GiB mode the first 4 GiB of a table in window 1 are never reached, and
-    /// what a one-level table in window 0 has beyond them neither. A table of more levels may reach further than it is
-    /// filled, so its reach says nothing about window 0.
-    #[inline(always)]
-    pub const fn modes(&self, index: WindowIndex) -> Modes {
-        let beyond = self.geometry.reaches_beyond_4_gib();
-        let four_gib = match index {
-            WindowIndex::Zero => !(beyond && self.geometry.levels == 1),
-            WindowIndex::One => beyond,
-        };
-        Modes::new(true, four_gib)
     }
 
     /// Its shape.

@@ -91,6 +91,8 @@ pub struct Phb4<I, R> {
     pub(super) frozen: SoftwareFreezes,
     pub(super) bridge_windows: config::BridgeWindows,
     pub(super) health: Health,
+    /// It works and selects TVEs by bit 59: the usual case, in which the calls on windows ask nothing more.
+    pub(super) plain: bool,
     pub(super) slot: SlotState,
     pub(super) port: PortState,
     pub(super) known: Vec<config::Known>,
@@ -170,6 +172,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             frozen: SoftwareFreezes::default(),
             bridge_windows: config::BridgeWindows::CLOSED,
             health: Health::Blocked,
+            plain: true,
             slot: SlotState::default(),
             port: PortState::default(),
             known: Vec::new(),
@@ -193,6 +196,20 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             Health::Resetting => Err(Fault::InReset),
             Health::Broken => Err(Fault::Broken),
         }
+    }
+
+    pub(super) fn set_health(&mut self, health: Health) {
+        self.health = health;
+        self.plain = self.is_plain();
+    }
+
+    pub(super) fn set_options(&mut self, options: Options) {
+        self.options = options;
+        self.plain = self.is_plain();
+    }
+
+    fn is_plain(&self) -> bool {
+        self.usable().is_ok() && self.options.select == Select::Bit59
     }
 
     /// Gives the bridge other options, what is wanted stays: for a reset of the tables. Where the default ones are in

@@ -144,7 +144,7 @@ impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
         self.mist.restart(|_| 0);
         self.mbt.restart(default_mbt);
         self.mdt.restart(windows::default_mdt_word);
-        self.options = Options::DEFAULT;
+        self.set_options(Options::DEFAULT);
         self.tables.reset(&self.ram);
         self.clear_freezes();
         self.forget_requesters();
@@ -223,7 +223,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 
     fn give_up_on_error(&mut self, result: Result<Progress>) -> Result<Progress> {
         if result.is_err() {
-            self.health = Health::Broken;
+            self.set_health(Health::Broken);
             self.slot.step = Step::Idle;
         }
         result
@@ -249,7 +249,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
                 self.give_up_on_error(result)
             }
             Step::ResetReleased => {
-                self.health = Health::Blocked;
+                self.set_health(Health::Blocked);
                 let result = self.initialise().and_then(|()| {
                     // `initialise` asserts PERST; it lasts from here.
                     self.take_link_down();
@@ -296,7 +296,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         self.slot.step = Step::Idle;
         ioda::alive(&self.regs)?;
         self.bring_link_up();
-        self.health = Health::Working;
+        self.set_health(Health::Working);
         Ok(Progress::Done)
     }
 
@@ -305,7 +305,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             self.take_link_down();
             self.stack.fence()?;
         }
-        self.health = Health::Resetting;
+        self.set_health(Health::Resetting);
         let door = self.stack.back_door();
         let mut reset = CRESET.read(&door);
         reset.set_perst_n(false);
@@ -338,7 +338,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 
     /// Keeps errors of a link that goes down on purpose from being reported.
     fn take_link_down(&mut self) {
-        self.health = Health::Blocked;
+        self.set_health(Health::Blocked);
         self.root_change(AER_CORRECTABLE_MASK, 0, RECEIVER_ERROR);
         MISC_STRAP.write(&self.regs, 0);
         self.regb_enables([0; 3]);

@@ -194,7 +194,7 @@ pub const CASES: &[Case] = &[
             Expect::Nvram,
             Expect::Line(r"OPALITE-DEMO: msglog .*PHB#0*5"),
             // Skiboot doesn't say that radix has these pages.
-            Expect::Line(r"radix-mmu: Mapped .* with 1\.00 GiB pages"),
+            Expect::Line(r"HugeTLB: registered 1\.00 GiB page size"),
             Expect::Line(r"HugeTLB: registered 2\.00 MiB page size"),
         ],
         ..BARE

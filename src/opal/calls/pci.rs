@@ -286,7 +286,7 @@ pub fn map_pe_dma_window(fw: &Firmware, args: &Args) -> Result<i64> {
     }
     let geometry = Geometry::new(bridge.translation, args.u64::<6>(), args.u64::<3>(), args.u64::<5>())?;
     let table = Table::new(geometry, args.u64::<4>(), &fw.memory)?;
-    bridge.lock().set_window(slot, Tve::translated(&table), table.modes(slot.index()))?;
+    bridge.lock().set_table(slot, Tve::translated(&table))?;
     Ok(SUCCESS)
 }
 
@@ -300,8 +300,8 @@ pub fn map_pe_dma_window_real(fw: &Firmware, args: &Args) -> Result<i64> {
         bridge.lock().unset_window(slot)?;
         return Ok(SUCCESS);
     }
-    let bypass = Bypass::new(slot.index(), args.u64::<3>(), args.u64::<4>(), &fw.memory)?;
-    bridge.lock().set_window(slot, Tve::no_translate(bridge.translation, &bypass), bypass.modes())?;
+    let bypass = Bypass::new(args.u64::<3>(), args.u64::<4>(), &fw.memory)?;
+    bridge.lock().set_bypass(slot, Tve::no_translate(bridge.translation, &bypass), bypass.bit59())?;
     Ok(SUCCESS)
 }
 
