@@ -138,7 +138,10 @@ pub(super) const FROZEN: u64 = 1 << 63;
 impl<I: Mmio, R: Ram> Phb4<I, R> {
     /// Finds out whether writes can be waited for besides reads: QEMU's PHB5 never says that its writes are done.
     pub(super) fn find_write_sync(&mut self) {
-        let (start, done) = sync_words(self.generation.write_sync);
+        if !self.generation.write_sync {
+            return;
+        }
+        let (start, done) = sync_words(true);
         DMA_SYNC.write(&self.regs, start);
         if wait_until(WRITE_SYNC_US, || DMA_SYNC.read(&self.regs).bits() & done.bits() == done.bits()) {
             (self.sync_start, self.sync_done) = (start, done);
