@@ -285,7 +285,7 @@ pub const CASES: &[Case] = &[
     },
     Case {
         name: "power10-cpus-4",
-        smp: Some(4),
+        smp: Some("4"),
         steps: &["cpus", "nvme", "net", "irq", "pci"],
         expect: &[Expect::Cpus(4), Expect::Nvme, Expect::Net, Expect::Msi("nvme0q"), Expect::Msi("eth0")],
         ..POWER10
