@@ -69,6 +69,14 @@ const VFIO: Case = Case {
     expect: &[Expect::Vfio, Expect::VfioWhole],
     ..USUAL
 };
+/// Virtual machines of a few instructions: KVM's calls without the weight of a guest's kernel.
+const KVM: Case = Case {
+    append: "default_hugepagesz=2M hugepagesz=2M hugepages=8",
+    modules: &["kvm_hv"],
+    steps: &["kvm"],
+    expect: &[Expect::Kvm],
+    ..BARE
+};
 /// Nothing plugged in.
 const BARE: Case = Case { devices: &[], modules: &[], steps: &[], expect: &[], ..USUAL };
 
@@ -193,6 +201,8 @@ pub const CASES: &[Case] = &[
     },
     Case { name: "vfio-6.12", ..VFIO },
     Case { name: "vfio-6.12-64k", kernel: Kernel::V6_12With64K, ..VFIO },
+    Case { name: "kvm-6.12", ..KVM },
+    Case { name: "kvm-6.12-64k", kernel: Kernel::V6_12With64K, ..KVM },
 ];
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ use crate::{
     board::Board,
     boot::{Booted, LONG_LINE},
     console::Ending,
+    proof,
     report::Check,
     said::{self, Said},
-    traffic, vfio,
+    traffic,
 };
 use anyhow::Result;
 use regex::Regex;
@@ -45,6 +46,8 @@ pub enum Expect {
     Vfio,
     /// And it left nothing out for want of huge pages.
     VfioWhole,
+    /// The KVM proof passed, case by case.
+    Kvm,
     /// So many CPUs work.
     Cpus(usize),
     /// The guest rebooted (and did not power off).
@@ -138,8 +141,9 @@ fn one(booted: &Booted, reports: &[Said], expectation: Expect) -> Vec<Check> {
         Expect::Net => return net(booted, reports),
         Expect::Disk => return disk(booted, reports),
         Expect::Typed => return typed(reports),
-        Expect::Vfio => return vfio::judge(console),
-        Expect::VfioWhole => vfio::whole(console),
+        Expect::Vfio => return proof::judge(proof::VFIO, console),
+        Expect::VfioWhole => proof::whole(console),
+        Expect::Kvm => return proof::judge(proof::KVM, console),
         Expect::Cpus(wanted) => return cpus(reports, wanted),
         Expect::Clock => clock(reports),
         Expect::ClockSet => clock_set(reports),

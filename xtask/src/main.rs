@@ -17,6 +17,7 @@ mod modules;
 mod packages;
 mod paths;
 mod payload;
+mod proof;
 mod qemu;
 mod report;
 mod said;
@@ -25,7 +26,6 @@ mod test;
 mod toolchain;
 mod tools;
 mod traffic;
-mod vfio;
 
 use anyhow::Result;
 use clap::Parser;

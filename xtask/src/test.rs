@@ -10,9 +10,10 @@ use crate::{
     elf,
     fetch::Kernel,
     image, paths, payload,
+    proof::{self, Proof},
     qemu::{Launch, Qemu},
     report::{self, Check, seconds},
-    scan, vfio,
+    scan,
 };
 use anyhow::{Context, Result, bail};
 use std::{
@@ -267,8 +268,10 @@ fn start(case: &Case, ready: &Ready, firmware: Option<&Path>) -> Result<Booted> 
     let guest = ready.guests.get(&case.kernel).context("a kernel")?;
     let qemu = ready.qemus.get(case.qemu).context("a QEMU")?;
     let mut launch = Launch::new(&ready.board, qemu.clone(), guest.kernel.clone());
-    let proof = case.expect.iter().any(|expect| matches!(expect, Expect::Vfio));
-    launch.initrd = Some(if proof { vfio::initrd(&guest.initrd)? } else { guest.initrd.clone() });
+    launch.initrd = Some(match case.expect.iter().find_map(proof_of) {
+        Some(proof) => proof.initrd(&guest.initrd)?,
+        None => guest.initrd.clone(),
+    });
     launch.firmware = firmware.map(Path::to_path_buf);
     launch.smp = case.smp.unwrap_or(launch.smp);
     launch.memory = case.memory.map_or(launch.memory, str::to_string);
@@ -286,6 +289,14 @@ fn start(case: &Case, ready: &Ready, firmware: Option<&Path>) -> Result<Booted> 
         limits: LIMITS,
     }
     .run()
+}
+
+fn proof_of(expect: &Expect) -> Option<Proof> {
+    match expect {
+        Expect::Vfio => Some(proof::VFIO),
+        Expect::Kvm => Some(proof::KVM),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
