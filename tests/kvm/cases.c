@@ -69,14 +69,13 @@ static void expect_interrupt(struct vm *vm, const struct vcpu *vcpu, const char 
 	pthread_join(thread, NULL);
 }
 
-static int with_xics(struct vm *vm)
+// A source needs the vCPU that it is for.
+static void add_source(int xics)
 {
-	int xics = device_make(vm, KVM_DEV_TYPE_XICS);
 	uint64_t source = PRIORITY << KVM_XICS_PRIORITY_SHIFT;
 	int error = device_set(xics, KVM_DEV_XICS_GRP_SOURCES, SOURCE, &source);
 
 	CHECK(!error, "KVM_DEV_XICS_GRP_SOURCES: %s", strerror(error));
-	return xics;
 }
 
 void xics_case(void)
@@ -89,9 +88,10 @@ void xics_case(void)
 	int xics, error;
 
 	vm_make(&vm);
-	xics = with_xics(&vm);
+	xics = device_make(&vm, KVM_DEV_TYPE_XICS);
 	vcpu_make(&vm, &vcpu, 0);
 	enable(vcpu.fd, KVM_CAP_IRQ_XICS, xics, 0);
+	add_source(xics);
 	first_steps(&vcpu);
 	for (int round = 0; round < rounds; round++) {
 		// What was last reported decides where the guest goes: the first time it is about to spin.
@@ -190,11 +190,12 @@ void many_case(void)
 		int xics;
 
 		vm_make(&vm);
-		xics = with_xics(&vm);
+		xics = device_make(&vm, KVM_DEV_TYPE_XICS);
 		for (int number = 0; number < vcpus; number++) {
 			vcpu_make(&vm, &vcpu[number], number);
 			enable(vcpu[number].fd, KVM_CAP_IRQ_XICS, xics, number);
 		}
+		add_source(xics);
 		first_steps(&vcpu[round % vcpus]);
 		for (int number = 0; number < vcpus; number++)
 			vcpu_close(&vcpu[number]);
