@@ -27,7 +27,7 @@ pub enum Command {
     Debug(BootOptions),
     /// Run the tests: everything, or one part
     Test {
-        /// host: no QEMU. qemu: our payload in the kernel's place. linux: Debian's kernels
+        /// host: no QEMU. qemu: our payload in the kernel's place. linux: Debian's kernels. nested: a KVM guest in one
         part: Option<Part>,
         /// Only cases whose name contains this
         #[arg(long)]
@@ -69,6 +69,8 @@ pub enum Part {
     Qemu,
     /// Debian's kernels under QEMU
     Linux,
+    /// A KVM guest with passed-through devices in a Debian kernel under QEMU
+    Nested,
 }
 
 /// What is booted and how.

@@ -14,6 +14,7 @@ mod fetch;
 mod image;
 mod initramfs;
 mod modules;
+mod nested;
 mod packages;
 mod paths;
 mod payload;

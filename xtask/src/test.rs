@@ -9,7 +9,7 @@ use crate::{
     console::{self, Limits},
     elf,
     fetch::Kernel,
-    image, paths, payload,
+    image, nested, paths, payload,
     proof::{self, Proof},
     qemu::{Launch, Qemu},
     report::{self, Check, seconds},
@@ -37,7 +37,7 @@ const LIMITS: Limits =
 
 /// Under QEMU the guest's clock runs on while a busy host lets the guest stand; the kernel's watchdogs would blame the
 /// guest. A guest that hangs is found by its silence.
-const PATIENCE: &str = "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120";
+pub const PATIENCE: &str = "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120";
 
 /// How many passed and failed so far.
 #[derive(Default)]
@@ -72,6 +72,9 @@ pub fn run(part: Option<Part>, only: Option<&str>, firmware: Option<&str>) -> Re
     }
     if wanted(Part::Linux) {
         tell("linux", linux(only, firmware, &sum), &sum);
+    }
+    if wanted(Part::Nested) {
+        tell("nested", nested::run(only, firmware), &sum);
     }
     let failed = sum.failed.into_inner().expect("no panic while counting");
     println!("{} passed, {} failed", sum.passed.into_inner(), failed.len());
