@@ -7,7 +7,7 @@ use crate::{
     proof,
     report::Check,
     said::{self, Said},
-    traffic,
+    traffic::{self, Traffic},
 };
 use anyhow::Result;
 use regex::Regex;
@@ -138,7 +138,7 @@ fn one(booted: &Booted, reports: &[Said], expectation: Expect) -> Vec<Check> {
     let count = |name: &str, level: bool| interrupts(reports, name, level);
     vec![match expectation {
         Expect::Nvme => return nvme(booted, reports),
-        Expect::Net => return net(booted, reports),
+        Expect::Net => return net(booted.traffic.as_ref(), reports),
         Expect::Disk => return disk(booted, reports),
         Expect::Typed => return typed(reports),
         Expect::Vfio => return proof::judge(proof::VFIO, console),
@@ -176,7 +176,8 @@ fn one(booted: &Booted, reports: &[Said], expectation: Expect) -> Vec<Check> {
     }]
 }
 
-fn find<'a>(reports: &'a [Said], about: &str, key: &str) -> Option<&'a str> {
+/// The value of `key=` in the first report about something.
+pub fn find<'a>(reports: &'a [Said], about: &str, key: &str) -> Option<&'a str> {
     reports.iter().find(|report| report.about == about)?.value(key)
 }
 
@@ -227,8 +228,9 @@ fn disk(booted: &Booted, reports: &[Said]) -> Vec<Check> {
     ]
 }
 
-fn net(booted: &Booted, reports: &[Said]) -> Vec<Check> {
-    let Some(traffic) = &booted.traffic else { return vec![Check::failed("net", "no card was plugged in")] };
+/// What the step `net` reported, beside what the other end of the network saw.
+pub fn net(traffic: Option<&Traffic>, reports: &[Said]) -> Vec<Check> {
+    let Some(traffic) = traffic else { return vec![Check::failed("net", "no card was plugged in")] };
     let answers = find(reports, "net-ping", "answers").unwrap_or("0");
     let received = find(reports, "net-receive", "sha").unwrap_or("nothing");
     let sent = find(reports, "net-send", "sha").unwrap_or("nothing");
@@ -305,7 +307,7 @@ fn line(console: &str, pattern: &str, wanted: bool) -> Check {
 }
 
 /// `24: 100 7 XIVE-IRQ 5 Level eth0`: the counts of all CPUs, over all lines of this kind that name it.
-fn interrupts(reports: &[Said], name: &str, level: bool) -> u64 {
+pub fn interrupts(reports: &[Said], name: &str, level: bool) -> u64 {
     reports
         .iter()
         .filter(|report| report.about == "irq" && report.text.contains(name))
@@ -335,7 +337,8 @@ fn numbered_lines(console: &str) -> Check {
     Check::that(name, lines.next() == Some("OPALITE-LINES end"), "16384 numbered lines")
 }
 
-fn short(sum: &str) -> &str {
+/// A sum as a person compares it.
+pub fn short(sum: &str) -> &str {
     sum.get(..12).unwrap_or(sum)
 }
 

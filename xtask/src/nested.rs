@@ -3,6 +3,7 @@
 //! moves data; then both devices go back to the host. What the host's kernel asked of the firmware is traced.
 
 mod judge;
+mod trace;
 mod tree;
 
 use crate::{
@@ -87,7 +88,7 @@ fn one(run: &Run, board: &Board, firmware: Option<&Path>) -> Result<Vec<Check>> 
     };
     let booted = plan.run()?;
     boot::keep_log(run.name, &booted.outcome.console)?;
-    let mut found = judge::judge(&booted);
+    let mut found = judge::judge(board, &booted)?;
     if booted.outcome.ending == Ending::Ended {
         found.extend(checks::lines(board, &judge::without_guest(&booted.outcome.console))?);
     }
