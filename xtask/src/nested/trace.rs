@@ -197,12 +197,11 @@ fn made(guest: &str) -> Option<Made> {
     let line = Regex::new(
         r"ibm,create-pe-dma-window\([0-9a-f]+\) [0-9a-f]+ [0-9a-f]+ [0-9a-f]+ ([0-9a-f]+) ([0-9a-f]+) returned 0 ",
     );
-    let found = said::kernel_lines(guest).find_map(|text| {
+    said::kernel_lines(guest).find_map(|text| {
         let groups = line.as_ref().ok()?.captures(text)?;
         let shift = |index: usize| u32::from_str_radix(&groups[index], 16).ok().filter(|shift| *shift < 64);
         Some(Made { page_shift: shift(1)?, size_shift: shift(2)? })
-    });
-    found
+    })
 }
 
 #[cfg(test)]
