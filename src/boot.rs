@@ -94,7 +94,7 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
 
     let firmware = FIRMWARE.call_once(|| Firmware {
         memory,
-        ram,
+        ram: *ram,
         interrupts: Box::leak(Box::new(xive)),
         phbs,
         services,
@@ -153,7 +153,7 @@ fn memory_map(fdt: &Fdt<'_>, home: u64) -> MemoryMap {
         adjacent
     });
     let top = ram.last().map_or(home, |range| range.end);
-    MemoryMap { ram, firmware: home..top }
+    MemoryMap::new(ram, home..top)
 }
 
 /// Gives each thread of the machine its area and calls those that wait in low memory here.
@@ -319,7 +319,7 @@ fn publish(machine_tree: &[u8], board: &Board, firmware: &Firmware, psi: Psi, br
     );
     dt::chosen::publish(&mut tree);
     dt::platform::hide_i2c(&mut tree);
-    if let Some(pstates) = Pstates::read(firmware.ram, board.homer) {
+    if let Some(pstates) = Pstates::read(&firmware.ram, board.homer) {
         dt::power::publish_pstates(&mut tree, &pstates);
     }
     let tima = Xive { tima: board.xive.tm, page: 64 << 10, chips: &[ChipId(0)] };

@@ -1,6 +1,6 @@
 //! The one root: everything that serves a call hangs here. Set once, by `boot`, and then only shared.
 
-use crate::hw::ram::Ram;
+use crate::arch;
 use crate::interrupts::Controller;
 use crate::mem::MemoryMap;
 use crate::phb::PhbSlot;
@@ -13,7 +13,7 @@ pub struct Firmware {
     /// Who owns which memory.
     pub memory: MemoryMap,
     /// Memory itself.
-    pub ram: &'static dyn Ram,
+    pub ram: arch::Memory,
     /// The interrupt controller.
     pub interrupts: &'static dyn Controller,
     /// PCI host bridges, by OPAL id: [`crate::phb::slots`] makes it, [`crate::phb::find`] looks in it.

@@ -28,21 +28,39 @@ const PER_THREAD: u64 = 80 << 10;
 /// Memory of the machine, as far as the OS may know of it.
 #[derive(Clone, Debug)]
 pub struct MemoryMap {
-    /// RAM, sorted, without overlaps.
-    pub ram: Vec<Range<u64>>,
     /// The region that firmware keeps: to the end of RAM.
     pub firmware: Range<u64>,
+    /// End of the OS's RAM that begins at 0: nearly all of it, so looked at first.
+    low: u64,
+    /// The OS's other RAM.
+    high: Vec<Range<u64>>,
+    top: u64,
 }
 
 impl MemoryMap {
+    /// From all RAM, sorted, without overlaps and with neighbours joined, and firmware's region at its end.
+    pub fn new(ram: Vec<Range<u64>>, firmware: Range<u64>) -> Self {
+        let top = ram.last().map_or(0, |range| range.end);
+        let os = ram.into_iter().map(|range| range.start..range.end.min(firmware.start));
+        let (low, high): (Vec<_>, Vec<_>) =
+            os.filter(|range| range.start < range.end).partition(|range| range.start == 0);
+        Self { firmware, low: low.first().map_or(0, |range| range.end), high, top }
+    }
+
     /// Whether `length` bytes at `address` are RAM that the OS owns. An empty range isn't.
     #[inline(always)]
     pub fn is_os_ram(&self, address: u64, length: u64) -> bool {
         // Every call checks pointers, so this is short: no call, and a sum that wraps is less than what it began with.
         let end = address.wrapping_add(length);
+        if address >= end {
+            return false;
+        }
+        if end <= self.low {
+            return true;
+        }
         let mut index = 0;
-        while let Some(range) = self.ram.get(index) {
-            if range.start <= address && address < end && end <= range.end.min(self.firmware.start) {
+        while let Some(range) = self.high.get(index) {
+            if range.start <= address && end <= range.end {
                 return true;
             }
             index += 1;
@@ -50,9 +68,15 @@ impl MemoryMap {
         false
     }
 
+    /// Where the largest bypass window ends: no device reaches firmware.
+    #[inline(always)]
+    pub const fn bypass_end(&self) -> u64 {
+        self.firmware.start & !(BYPASS_GRAIN - 1)
+    }
+
     /// End of the highest RAM.
-    pub fn top(&self) -> u64 {
-        self.ram.iter().map(|range| range.end).max().unwrap_or(0)
+    pub const fn top(&self) -> u64 {
+        self.top
     }
 }
 
@@ -68,19 +92,21 @@ pub trait OsNumber: Copy {
     /// Bytes.
     const SIZE: u64;
     /// Loads one.
-    fn load(ram: &dyn Ram, address: u64) -> Self;
+    fn load<R: Ram + ?Sized>(ram: &R, address: u64) -> Self;
     /// Stores one.
-    fn store(self, ram: &dyn Ram, address: u64);
+    fn store<R: Ram + ?Sized>(self, ram: &R, address: u64);
 }
 
 macro_rules! os_number {
     ($type:ty, $read:ident, $write:ident) => {
         impl OsNumber for $type {
             const SIZE: u64 = size_of::<$type>() as u64;
-            fn load(ram: &dyn Ram, address: u64) -> Self {
+            #[inline(always)]
+            fn load<R: Ram + ?Sized>(ram: &R, address: u64) -> Self {
                 ram.$read(address)
             }
-            fn store(self, ram: &dyn Ram, address: u64) {
+            #[inline(always)]
+            fn store<R: Ram + ?Sized>(self, ram: &R, address: u64) {
                 ram.$write(address, self);
             }
         }
@@ -111,12 +137,14 @@ impl<T: OsNumber> OsPointer<T> {
     }
 
     /// Loads what it points to.
-    pub fn read(self, ram: &dyn Ram) -> T {
+    #[inline(always)]
+    pub fn read<R: Ram + ?Sized>(self, ram: &R) -> T {
         T::load(ram, self.address)
     }
 
     /// Stores `value` there.
-    pub fn write(self, ram: &dyn Ram, value: T) {
+    #[inline(always)]
+    pub fn write<R: Ram + ?Sized>(self, ram: &R, value: T) {
         value.store(ram, self.address);
     }
 }
@@ -141,6 +169,12 @@ impl OsBuffer {
             return Err(Error::Parameter(&"buffer"));
         }
         Ok(Self { address, length })
+    }
+
+    /// Copies `bytes` to its start; what doesn't fit is left out.
+    pub fn write<R: Ram + ?Sized>(self, ram: &R, bytes: &[u8]) {
+        let length = bytes.len().min(usize::try_from(self.length).unwrap_or(usize::MAX));
+        ram.write_bytes(self.address, bytes.get(..length).unwrap_or(bytes));
     }
 }
 
@@ -220,7 +254,7 @@ mod tests {
     use super::*;
 
     fn map() -> MemoryMap {
-        MemoryMap { ram: core::iter::once(0..0x8000_0000).collect(), firmware: 0x7f00_0000..0x8000_0000 }
+        MemoryMap::new(core::iter::once(0..0x8000_0000).collect(), 0x7f00_0000..0x8000_0000)
     }
 
     #[test]

@@ -3,8 +3,6 @@
 //! Such a window never covers firmware: its end is cut at the region that firmware keeps, which is why firmware
 //! lives at the top of RAM.
 
-use super::geometry::below_4_gib;
-use super::{FOUR_GIB, Modes, WindowIndex};
 use crate::error::{Error, Result};
 use crate::mem::{BYPASS_GRAIN, MemoryMap};
 
@@ -19,40 +17,35 @@ const MAX_END: u64 = (1 << 50) - BYPASS_GRAIN;
 pub struct Bypass {
     start: u64,
     end: u64,
-    modes: Modes,
+    bit59: bool,
 }
 
 impl Bypass {
-    /// Checks a request: `pci_start` is a bus address, with the selector bit where the mode has one.
+    /// Checks a request: `pci_start` is a bus address, with bit 59 where that selects the window.
     ///
     /// # Errors
-    /// `Parameter` when the start isn't on this window's side of the selector in any mode, when start or size isn't a
-    /// multiple of 16 MiB, when the range ends beyond what can be encoded, or when firmware's memory leaves nothing of
-    /// it.
+    /// `Parameter` when the start has a higher bit, when start or size isn't a multiple of 16 MiB, when the range ends
+    /// beyond what can be encoded, or when firmware's memory leaves nothing of it.
     #[inline(always)]
-    pub fn new(index: WindowIndex, pci_start: u64, size: u64, memory: &MemoryMap) -> Result<Self> {
-        let start = pci_start & ((1 << SELECTOR) - 1);
-        if !start.is_multiple_of(BYPASS_GRAIN) || !size.is_multiple_of(BYPASS_GRAIN) || size == 0 {
+    pub fn new(pci_start: u64, size: u64, memory: &MemoryMap) -> Result<Self> {
+        let (start, side) = (pci_start & ((1 << SELECTOR) - 1), pci_start >> SELECTOR);
+        if side > 1 {
+            return Err(Error::Parameter(&"bypass start"));
+        }
+        if !(start | size).is_multiple_of(BYPASS_GRAIN) || size == 0 {
             return Err(Error::Parameter(&"bypass limits are multiples of 16 MiB"));
         }
         let end = start.checked_add(size).filter(|&end| end <= MAX_END);
-        let end = end.ok_or(Error::Parameter(&"bypass end"))?;
-        let four_gib = match index {
-            WindowIndex::Zero => below_4_gib(end),
-            WindowIndex::One => start >= FOUR_GIB,
-        };
-        let side = pci_start >> SELECTOR;
-        let modes = Modes::new(side == index as u64, side == 0 && four_gib);
-        let end = end.min(memory.firmware.start & !(BYPASS_GRAIN - 1));
+        let end = end.ok_or(Error::Parameter(&"bypass end"))?.min(memory.bypass_end());
         if start >= end {
             return Err(Error::Parameter(&"bypass of nothing but firmware's memory"));
         }
-        Ok(Self { start, end, modes })
+        Ok(Self { start, end, bit59: side == 1 })
     }
 
-    /// Where the window can be used.
-    pub const fn modes(&self) -> Modes {
-        self.modes
+    /// Whether the OS's bus addresses have bit 59.
+    pub const fn bit59(&self) -> bool {
+        self.bit59
     }
     /// First real address.
     pub const fn start(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! Shapes of translated windows. A shape or a table that exists as a type passed every check of
 //! `reference/phb-dma-windows.md` §6.7; nothing looks again.
 
-use super::{FOUR_GIB, Modes, Translation, WindowIndex};
+use super::{FOUR_GIB, Translation};
 use crate::error::{Error, Result};
 use crate::mem::MemoryMap;
 
@@ -102,19 +102,6 @@ impl Table {
         Ok(Self { geometry, address })
     }
 
-    /// Where the window can be used: in the 4 GiB mode the first 4 GiB of a table in window 1 are never reached, and
-    /// what a one-level table in window 0 has beyond them neither. A table of more levels may reach further than it is
-    /// filled, so its reach says nothing about window 0.
-    #[inline(always)]
-    pub const fn modes(&self, index: WindowIndex) -> Modes {
-        let beyond = self.geometry.reaches_beyond_4_gib();
-        let four_gib = match index {
-            WindowIndex::Zero => !(beyond && self.geometry.levels == 1),
-            WindowIndex::One => beyond,
-        };
-        Modes::new(true, four_gib)
-    }
-
     /// Its shape.
     pub const fn geometry(&self) -> Geometry {
         self.geometry
@@ -179,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_table_lies_aligned_in_memory_of_the_os() {
-        let memory = MemoryMap { ram: alloc::vec![0..0x8000_0000], firmware: 0x7f00_0000..0x8000_0000 };
+        let memory = MemoryMap::new(core::iter::once(0..0x8000_0000).collect(), 0x7f00_0000..0x8000_0000);
         let shape = Geometry::new(&PHB4, 0x1_0000, 1, 0x4_0000).unwrap_or_else(|_| unreachable!());
         assert!(Table::new(shape, 0x2000_0000, &memory).is_ok());
         assert!(Table::new(shape, 0x7efc_0000, &memory).is_ok());

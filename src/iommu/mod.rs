@@ -111,28 +111,9 @@ impl Slot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Select {
     /// By bit 59 of the bus address.
-    Bit59 = 1,
+    Bit59,
     /// TVE 1 takes what is at or above 4 GiB.
-    FourGiB = 2,
-}
-
-/// In which ways of choosing the TVE a window is right: all that it reaches lies on its own side. The mode is only known
-/// under the bridge's lock, and everything else about a window is checked before that is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Modes(u8);
-
-impl Modes {
-    /// Those in which it is right.
-    #[inline(always)]
-    const fn new(bit59: bool, four_gib: bool) -> Self {
-        Self((bit59 as u8 * Select::Bit59 as u8) | (four_gib as u8 * Select::FourGiB as u8))
-    }
-
-    /// Whether this way is among them.
-    #[inline(always)]
-    pub const fn include(self, select: Select) -> bool {
-        self.0 & select as u8 != 0
-    }
+    FourGiB,
 }
 
 /// Where TVE 1 begins in the 4 GiB mode.

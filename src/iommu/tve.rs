@@ -1,8 +1,8 @@
 //! Translation-validation entries: one 64-bit word per window (`reference/phb-dma-windows.md` §6.1).
 
-use super::Translation;
 use super::bypass::Bypass;
 use super::geometry::{Geometry, Table};
+use super::{FOUR_GIB, Select, Translation, WindowIndex};
 use bitfield::bitfield;
 
 /// IBM counts bits from the most significant one.
@@ -61,6 +61,11 @@ pub enum Meaning {
     },
 }
 
+/// Where the fields of a translated TVE end, and what is taken off each: levels are less 1, sizes are less 11.
+const LEVELS: u32 = 13;
+const SIZE: u32 = 8;
+const BIASES: u64 = 1 << LEVELS | 11 << SIZE | 11;
+
 impl Tve {
     /// The closed window.
     pub const CLOSED: Self = Self(0);
@@ -69,12 +74,12 @@ impl Tve {
     #[inline(always)]
     pub fn translated(table: &Table) -> Self {
         let geometry = table.geometry();
-        let mut word = Translated(0);
-        word.set_table(table.address() >> 12);
-        word.set_levels(geometry.levels().wrapping_sub(1));
-        word.set_size(geometry.level_shift().wrapping_sub(11));
-        word.set_page(geometry.page_shift().wrapping_sub(11));
-        Self(word.0)
+        // What a `Translated` with these fields is: each was checked to fit its field, so sums do, in fewer steps than
+        // setters that mask. A test compares the two.
+        let fields = (u64::from(geometry.levels()) << LEVELS)
+            .wrapping_add(u64::from(geometry.level_shift()) << SIZE)
+            .wrapping_add(u64::from(geometry.page_shift()));
+        Self((table.address() << 4).wrapping_add(fields).wrapping_sub(BIASES))
     }
 
     /// The TVE that passes a range unchanged.
@@ -125,6 +130,22 @@ impl Tve {
         }
     }
 
+    /// Whether all that the window is meant to reach can be reached in its place, with bit 59 left out of account. In
+    /// the 4 GiB mode the first 4 GiB of a table in window 1 are never reached, and what a one-level table in window 0
+    /// has beyond them neither. A table of more levels may reach further than it is filled, so its reach says nothing
+    /// about window 0.
+    pub fn fits(self, select: Select, index: WindowIndex) -> bool {
+        match (select, index, self.meaning()) {
+            (Select::Bit59, ..) | (_, _, Meaning::Closed) => true,
+            (_, WindowIndex::Zero, Meaning::Translated { geometry, .. }) => {
+                geometry.levels() > 1 || !geometry.reaches_beyond_4_gib()
+            }
+            (_, WindowIndex::One, Meaning::Translated { geometry, .. }) => geometry.reaches_beyond_4_gib(),
+            (_, WindowIndex::Zero, Meaning::NoTranslate { end, .. }) => super::geometry::below_4_gib(end),
+            (_, WindowIndex::One, Meaning::NoTranslate { start, .. }) => start >= FOUR_GIB,
+        }
+    }
+
     /// Whether bus addresses at or above 4 GiB lie in the window.
     pub fn reaches_beyond_4_gib(self) -> bool {
         match self.meaning() {
@@ -138,5 +159,37 @@ impl Tve {
 impl core::fmt::Debug for Tve {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Tve({:#018x}: {:x?})", self.0, self.meaning())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mem::MemoryMap;
+
+    #[test]
+    fn what_is_encoded_is_decoded_again_field_by_field() {
+        let memory = MemoryMap::new(core::iter::once(0..1 << 50).collect(), (1 << 50) - (1 << 24)..1 << 50);
+        let translation = &crate::phb::generation::PHB4.translation;
+        let mut seen = 0;
+        for page in [12, 16, 21, 30] {
+            for (levels, level) in (1..=5).flat_map(|levels| (12..=42).map(move |level| (levels, level))) {
+                let Ok(geometry) = Geometry::new(translation, 1 << page, levels, 1 << level) else {
+                    continue;
+                };
+                for address in [0, 1 << level, ((1 << 49) / (1 << level)) << level] {
+                    let Ok(table) = Table::new(geometry, address, &memory) else { continue };
+                    let tve = Tve::translated(&table);
+                    assert_eq!(tve.meaning(), Meaning::Translated { geometry, table: address });
+                    let word = Translated(tve.bits());
+                    assert_eq!(
+                        (u64::from(word.levels()), u64::from(word.size()), u64::from(word.page())),
+                        (levels - 1, level - 11, page - 11)
+                    );
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen > 500, "{seen}");
     }
 }

@@ -1,20 +1,20 @@
-//! Arguments of a call: from eight registers to checked types.
+//! Arguments of a call: from registers to checked types.
 
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::mem::{OsBuffer, OsNumber, OsPointer};
 
-/// The eight argument registers of a call. Registers beyond the call's own arguments hold garbage.
+/// The argument registers of a call. Registers beyond the call's own arguments hold garbage.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
-pub struct Args(pub [u64; 8]);
+pub struct Args(pub [u64; 7]);
 
 impl Args {
     /// Argument `N`, whole.
     #[inline(always)]
     pub fn u64<const N: usize>(&self) -> u64 {
-        const { assert!(N < 8) };
-        let [a, b, c, d, e, f, g, h] = self.0;
+        const { assert!(N < 7) };
+        let [a, b, c, d, e, f, g] = self.0;
         match N {
             0 => a,
             1 => b,
@@ -22,8 +22,7 @@ impl Args {
             3 => d,
             4 => e,
             5 => f,
-            6 => g,
-            _ => h,
+            _ => g,
         }
     }
 

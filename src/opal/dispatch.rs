@@ -1,4 +1,4 @@
-//! From a token and eight registers to a return code.
+//! From a token and registers to a return code.
 
 use super::args::Args;
 use super::table::{self, QUIESCE};
@@ -32,5 +32,6 @@ pub fn call(firmware: &Firmware, token: u64, args: &Args, nested: bool) -> i64 {
     {
         return error.code();
     }
-    (call.handler)(firmware, args)
+    let [a, b, c, d, e, f, g] = args.0;
+    (call.handler)(a, b, c, d, e, f, g, firmware)
 }

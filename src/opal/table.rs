@@ -5,8 +5,9 @@ use super::calls::{console, cpus, events, interrupts, nvram, pci, power, system,
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 
-/// What serves a call.
-pub type Handler = fn(&Firmware, &Args) -> i64;
+/// What serves a call: seven arguments, in the registers in which the OS put them, and what they work on. No call has
+/// more arguments.
+pub type Handler = extern "C" fn(u64, u64, u64, u64, u64, u64, u64, &Firmware) -> i64;
 
 /// OPAL_SUCCESS.
 pub const SUCCESS: i64 = 0;
@@ -24,21 +25,22 @@ pub struct Call {
 }
 
 /// Refuses a token that no call has.
-fn unknown(_: &Firmware, _: &Args) -> i64 {
+extern "C" fn unknown(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64, _: u64, _: &Firmware) -> i64 {
     Error::Parameter(&"token").code()
 }
 
-/// One line of the table. The handler is made part of what dispatch calls, so that its `Result` never takes shape.
+/// One line of the table. The handler becomes part of a function that takes the OS's registers as they are: neither its
+/// arguments nor its `Result` go through memory.
 macro_rules! call {
     ($token:expr, $name:literal, $handler:path) => {
         call!($token, $name, $handler, false)
     };
-    ($token:expr, $name:literal, $handler:path, $nested:literal) => {
-        (
-            $token,
-            Call { handler: |fw, args| finish($name, $handler(fw, args)), nested: $nested, served: true },
-        )
-    };
+    ($token:expr, $name:literal, $handler:path, $nested:literal) => {{
+        extern "C" fn door(a: u64, b: u64, c: u64, d: u64, e: u64, f: u64, g: u64, fw: &Firmware) -> i64 {
+            finish($name, $handler(fw, &Args([a, b, c, d, e, f, g])))
+        }
+        ($token, Call { handler: door, nested: $nested, served: true })
+    }};
 }
 
 /// The same for a call that may interrupt another one on the same thread.

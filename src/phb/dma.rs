@@ -11,7 +11,7 @@ use crate::hw::fault::{Fault, Outcome};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::iommu::tve::Tve;
-use crate::iommu::{self, Bridge, Kill, Modes, PeNumber, Select, Slot, WindowIndex};
+use crate::iommu::{self, Bridge, Kill, PeNumber, Select, Slot, WindowIndex};
 use crate::sync::wait_until;
 
 /// The longest that one step of a kill may take: above any PCIe completion timeout that is configured here.
@@ -28,11 +28,16 @@ pub enum PhbOption {
 
 /// What OPAL asks about DMA windows.
 pub trait DmaWindows {
-    /// Opens a window, or replaces what it was. `modes` says where it is right.
+    /// Opens a window onto a table, or replaces what it was.
     ///
     /// # Errors
-    /// When the bridge doesn't answer; nothing has changed then.
-    fn set_window(&mut self, slot: Slot, tve: Tve, modes: Modes) -> Outcome;
+    /// When the bridge doesn't answer, or when the window isn't on its side of 4 GiB; nothing has changed then.
+    fn set_table(&mut self, slot: Slot, tve: Tve) -> Outcome;
+    /// Opens a window that doesn't translate, or replaces what it was. `bit59`: the OS's bus addresses have that bit.
+    ///
+    /// # Errors
+    /// As for tables.
+    fn set_bypass(&mut self, slot: Slot, tve: Tve, bit59: bool) -> Outcome;
     /// Closes a window.
     ///
     /// # Errors
@@ -153,6 +158,25 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         free
     }
 
+    /// Opens a window on a bridge that isn't in its usual state.
+    #[cold]
+    #[inline(never)]
+    fn set_on_its_side(&mut self, slot: Slot, tve: Tve) -> Outcome {
+        self.usable()?;
+        if !tve.fits(self.options.select, slot.index()) {
+            return Err(Fault::OtherSide);
+        }
+        iommu::window::set(self, slot, tve)
+    }
+
+    /// The same for a bypass window. In the 4 GiB mode no bus address has bit 59.
+    #[cold]
+    #[inline(never)]
+    fn set_bypass_without_bit59(&mut self, slot: Slot, tve: Tve, bit59: bool) -> Outcome {
+        self.usable()?;
+        if bit59 { Err(Fault::OtherSide) } else { self.set_on_its_side(slot, tve) }
+    }
+
     #[cold]
     fn wait_longer<T: Word>(&self, register: Reg<T>, what: Fault, done: impl Fn(T) -> bool) -> Outcome {
         let mut value = FENCED;
@@ -165,9 +189,18 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 }
 
 impl<I: Mmio, R: Ram> DmaWindows for Phb4<I, R> {
-    fn set_window(&mut self, slot: Slot, tve: Tve, modes: Modes) -> Outcome {
-        self.usable()?;
-        if !modes.include(self.options.select) {
+    fn set_table(&mut self, slot: Slot, tve: Tve) -> Outcome {
+        if !self.plain {
+            return self.set_on_its_side(slot, tve);
+        }
+        iommu::window::set(self, slot, tve)
+    }
+
+    fn set_bypass(&mut self, slot: Slot, tve: Tve, bit59: bool) -> Outcome {
+        if !self.plain {
+            return self.set_bypass_without_bit59(slot, tve, bit59);
+        }
+        if bit59 != (slot.index() == WindowIndex::One) {
             return Err(Fault::OtherSide);
         }
         iommu::window::set(self, slot, tve)
@@ -205,7 +238,7 @@ impl<I: Mmio, R: Ram> DmaWindows for Phb4<I, R> {
         }
         CTRLR.write(&self.regs, new.control(self.generation));
         ioda::alive(&self.regs)?;
-        self.options = new;
+        self.set_options(new);
         Ok(())
     }
 

@@ -102,11 +102,10 @@ pub trait Eeh {
 
 impl<I: Mmio, R: Ram> Eeh for Phb4<I, R> {
     fn freeze_status(&mut self, pe: PeNumber) -> Freeze {
-        if self.health == Health::Broken {
-            return Freeze::Dead;
-        }
-        if self.health == Health::Resetting {
-            return Freeze::Fenced;
+        match self.health {
+            Health::Working | Health::Blocked => {}
+            Health::Broken => return Freeze::Dead,
+            Health::Resetting => return Freeze::Fenced,
         }
         let word = ioda::read(&self.regs, TableId::Peev, pe.index() / 64);
         if word == FENCED && ioda::alive(&self.regs).is_err() {

@@ -168,7 +168,7 @@ impl Shadow {
     }
 
     /// Changes an entry in hardware and shadow. The caller looks for a fence, and puts the old entry back if there is
-    /// one. For tables that [`Shadow::clear`] resets: nobody notes which entries were changed.
+    /// one. For a table that [`Shadow::close`] resets: nobody notes which entries were changed.
     #[inline(always)]
     pub fn put<I: Mmio>(&mut self, window: &I, index: usize, value: u64) {
         if let Some(word) = self.words.get_mut(index) {
@@ -183,24 +183,31 @@ impl Shadow {
         fill(window, self.table, self.words());
     }
 
-    /// Sets every entry that isn't 0 to 0, in hardware and shadow.
-    pub fn clear<I: Mmio>(&mut self, window: &I) {
-        for (index, word) in self.words.iter_mut().enumerate() {
-            if *word != 0 {
-                *word = 0;
-                write(window, self.table, index, 0);
-            }
+    /// Writes to hardware, for every entry that isn't 0, what `value` makes of it. The shadow stays.
+    pub fn write_open<I: Mmio>(&self, window: &I, value: impl Fn(u64) -> u64) {
+        for (index, word) in self.words().enumerate().filter(|(_, word)| *word != 0) {
+            write(window, self.table, index, value(word));
         }
     }
 
-    /// Puts changed entries back to what `initial` says, in hardware and shadow.
-    pub fn reset<I: Mmio>(&mut self, window: &I, initial: impl Fn(usize) -> u64) {
+    /// Sets every entry of the shadow to 0.
+    pub fn close(&mut self) {
+        self.words.fill(0);
+    }
+
+    /// Writes to hardware, for every changed entry, what `value` says. The shadow stays.
+    pub fn write_changed<I: Mmio>(&self, window: &I, value: impl Fn(usize) -> u64) {
+        for index in self.touched.clone().take() {
+            write(window, self.table, index, value(index));
+        }
+    }
+
+    /// Puts changed entries of the shadow back to what `initial` says.
+    pub fn restart(&mut self, initial: impl Fn(usize) -> u64) {
         for index in self.touched.take() {
-            let value = initial(index);
             if let Some(word) = self.words.get_mut(index) {
-                *word = value;
+                *word = initial(index);
             }
-            write(window, self.table, index, value);
         }
     }
 }

@@ -49,12 +49,13 @@ pub trait Msi {
     /// Gives a source to a PE; its P and Q are cleared, so it must be masked.
     ///
     /// # Errors
-    /// When the bridge is fenced.
+    /// When the bridge is fenced, broken or in reset.
     fn set_source_pe(&mut self, source: Source, pe: PeNumber) -> Outcome;
 }
 
 impl<I: Mmio, R: Ram> Msi for Phb4<I, R> {
     fn set_source_pe(&mut self, source: Source, pe: PeNumber) -> Outcome {
+        self.usable()?;
         let (index, lane) = (usize::from(source.0 / 4), (source.0 % 4) as u8);
         let shift = 48 - 16 * u32::from(lane);
         let value = u64::from(pe.as_u16()) << shift;

@@ -28,6 +28,7 @@ impl RidMatch {
     ///
     /// # Errors
     /// `Parameter` for anything that isn't defined, 1 among it.
+    #[inline(always)]
     pub fn new(rid: u64, bus_compare: u64, device_compare: u64, function_compare: u64) -> Result<Self> {
         let Ok(rid) = u16::try_from(rid) else { return Err(Error::Parameter(&"BDFN")) };
         let free = match bus_compare {
@@ -48,6 +49,12 @@ impl RidMatch {
     /// Buses of the set.
     pub fn buses(self) -> impl Iterator<Item = u8> {
         self.bus..=self.bus | self.more_buses
+    }
+
+    /// The bus, if the set is all functions of one.
+    #[inline(always)]
+    pub const fn whole_bus(self) -> Option<u8> {
+        if self.mask == 0 && self.more_buses == 0 { Some(self.bus) } else { None }
     }
 
     /// Whether every function of its buses is in the set.
@@ -73,7 +80,7 @@ pub trait Pes {
     /// Puts requesters into a PE, or takes them out of it.
     ///
     /// # Errors
-    /// When the bridge is fenced.
+    /// When the bridge is fenced, broken or in reset.
     fn set_pe(&mut self, pe: PeNumber, rids: RidMatch, map: bool) -> Outcome;
     /// Lets `child` freeze with `parent`, or not.
     fn set_dependent(&mut self, parent: PeNumber, child: PeNumber, depends: bool);
@@ -81,11 +88,12 @@ pub trait Pes {
 
 impl<I: Mmio, R: Ram> Pes for Phb4<I, R> {
     fn set_pe(&mut self, pe: PeNumber, rids: RidMatch, map: bool) -> Outcome {
+        self.usable()?;
         ioda::alive(&self.regs)?;
-        if map {
-            self.tables.map(&self.ram, rids, pe);
-        } else {
-            self.tables.unmap(&self.ram, rids, pe);
+        match rids.whole_bus() {
+            // What Linux asks for nearly always.
+            Some(bus) if map => self.tables.map_bus(&self.ram, bus, pe),
+            _ => self.set_pe_of_some(pe, rids, map),
         }
         self.forget_requesters();
         Ok(())
@@ -97,9 +105,18 @@ impl<I: Mmio, R: Ram> Pes for Phb4<I, R> {
 }
 
 impl<I: Mmio, R: Ram> Phb4<I, R> {
+    #[inline(never)]
+    fn set_pe_of_some(&mut self, pe: PeNumber, rids: RidMatch, map: bool) {
+        if map {
+            self.tables.map(&self.ram, rids, pe);
+        } else {
+            self.tables.unmap(&self.ram, rids, pe);
+        }
+    }
+
     /// Drops the bridge's memory of which requester is in which PE.
     pub(super) fn forget_requesters(&self) {
-        self.ram.sync();
+        // The access of the register comes after all stores to the table.
         let mut all = RtcInvalidate::default();
         all.set_all(true);
         RTC_INVALIDATE.write(&self.regs, all);

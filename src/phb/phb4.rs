@@ -49,7 +49,7 @@ pub(super) struct Options {
 }
 
 impl Options {
-    const DEFAULT: Self = Self { select: Select::Bit59, mmio_eeh_disable: false };
+    pub(super) const DEFAULT: Self = Self { select: Select::Bit59, mmio_eeh_disable: false };
 
     pub(super) fn control(self, generation: &Generation) -> Ctrlr {
         let mut control = Ctrlr::from_bits(generation.ctrlr);
@@ -91,6 +91,8 @@ pub struct Phb4<I, R> {
     pub(super) frozen: SoftwareFreezes,
     pub(super) bridge_windows: config::BridgeWindows,
     pub(super) health: Health,
+    /// It works and selects TVEs by bit 59: the usual case, in which the calls on windows ask nothing more.
+    pub(super) plain: bool,
     pub(super) slot: SlotState,
     pub(super) port: PortState,
     pub(super) known: Vec<config::Known>,
@@ -170,6 +172,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             frozen: SoftwareFreezes::default(),
             bridge_windows: config::BridgeWindows::CLOSED,
             health: Health::Blocked,
+            plain: true,
             slot: SlotState::default(),
             port: PortState::default(),
             known: Vec::new(),
@@ -195,10 +198,25 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         }
     }
 
-    pub(super) fn reset_options(&mut self) {
+    pub(super) fn set_health(&mut self, health: Health) {
+        self.health = health;
+        self.plain = self.is_plain();
+    }
+
+    pub(super) fn set_options(&mut self, options: Options) {
+        self.options = options;
+        self.plain = self.is_plain();
+    }
+
+    fn is_plain(&self) -> bool {
+        self.usable().is_ok() && self.options.select == Select::Bit59
+    }
+
+    /// Gives the bridge other options, what is wanted stays: for a reset of the tables. Where the default ones are in
+    /// force it has nothing to do.
+    pub(super) fn write_options(&self, options: Options) {
         if self.options != Options::DEFAULT {
-            self.options = Options::DEFAULT;
-            super::regs4::CTRLR.write(&self.regs, self.options.control(self.generation));
+            super::regs4::CTRLR.write(&self.regs, options.control(self.generation));
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::eeh::clear_errors;
 use super::init::REGB_ENABLES;
-use super::phb4::{Health, Phb4};
+use super::phb4::{Health, Options, Phb4};
 use super::regs4::{
     CRESET, DLP_ERR_COUNTERS, DLP_TRAIN_CTL, HOTPLUG_STATUS, MISC_STRAP, REGB_ERRORS, Reg, SLOT_EMPTY, group,
 };
@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
+use crate::iommu::{Bridge, Kill};
 
 /// How a slot is reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +93,7 @@ pub trait SlotReset {
     /// Puts all tables back to how they start: every window, PE and MSI of the bridge.
     ///
     /// # Errors
-    /// `Hardware` when the bridge is fenced or broken.
+    /// `Hardware` when the bridge is fenced, broken or in reset; nothing has changed then.
     fn reset_tables(&mut self) -> Outcome;
     /// Starts a reset of the bridge's slot.
     ///
@@ -123,15 +124,31 @@ impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
         self.usable()?;
         ioda::alive(&self.regs)?;
         let mbt_entries = self.mbt.len() / 2;
-        self.mist.reset(&self.regs, |_| 0);
-        self.tvt.clear(&self.regs);
-        self.mbt.reset(&self.regs, |index| windows::default_mbt_word(index, mbt_entries));
-        self.mdt.reset(&self.regs, windows::default_mdt_word);
+        let default_mbt = |index| windows::default_mbt_word(index, mbt_entries);
+        // Hardware first, with the windows before anything that they may refer to. Until the last kill is done the
+        // shadow, RTT and PELT-V are as before, so that a failure can be undone.
+        self.tvt.write_open(&self.regs, |_| 0);
+        self.mist.write_changed(&self.regs, |_| 0);
+        self.mbt.write_changed(&self.regs, default_mbt);
+        self.mdt.write_changed(&self.regs, windows::default_mdt_word);
+        self.write_options(Options::DEFAULT);
+        if let Err(fault) = self.invalidate(Kill::All) {
+            self.write_options(self.options);
+            for table in [&self.mist, &self.mbt, &self.mdt] {
+                table.write_changed(&self.regs, |index| table.get(index));
+            }
+            self.tvt.write_open(&self.regs, |tve| tve);
+            return Err(fault);
+        }
+        self.tvt.close();
+        self.mist.restart(|_| 0);
+        self.mbt.restart(default_mbt);
+        self.mdt.restart(windows::default_mdt_word);
+        self.set_options(Options::DEFAULT);
         self.tables.reset(&self.ram);
         self.clear_freezes();
-        self.reset_options();
         self.forget_requesters();
-        crate::iommu::Bridge::invalidate(self, crate::iommu::Kill::All)
+        Ok(())
     }
 
     fn start_reset(&mut self, scope: Scope) -> Result<Progress> {
@@ -206,7 +223,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 
     fn give_up_on_error(&mut self, result: Result<Progress>) -> Result<Progress> {
         if result.is_err() {
-            self.health = Health::Broken;
+            self.set_health(Health::Broken);
             self.slot.step = Step::Idle;
         }
         result
@@ -232,7 +249,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
                 self.give_up_on_error(result)
             }
             Step::ResetReleased => {
-                self.health = Health::Blocked;
+                self.set_health(Health::Blocked);
                 let result = self.initialise().and_then(|()| {
                     // `initialise` asserts PERST; it lasts from here.
                     self.take_link_down();
@@ -279,7 +296,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         self.slot.step = Step::Idle;
         ioda::alive(&self.regs)?;
         self.bring_link_up();
-        self.health = Health::Working;
+        self.set_health(Health::Working);
         Ok(Progress::Done)
     }
 
@@ -288,7 +305,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             self.take_link_down();
             self.stack.fence()?;
         }
-        self.health = Health::Resetting;
+        self.set_health(Health::Resetting);
         let door = self.stack.back_door();
         let mut reset = CRESET.read(&door);
         reset.set_perst_n(false);
@@ -321,7 +338,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 
     /// Keeps errors of a link that goes down on purpose from being reported.
     fn take_link_down(&mut self) {
-        self.health = Health::Blocked;
+        self.set_health(Health::Blocked);
         self.root_change(AER_CORRECTABLE_MASK, 0, RECEIVER_ERROR);
         MISC_STRAP.write(&self.regs, 0);
         self.regb_enables([0; 3]);

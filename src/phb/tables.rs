@@ -64,6 +64,13 @@ impl Tables {
         ram.read16(self.rtt | (2 * u64::from(requester.as_u16())))
     }
 
+    /// Puts all requesters of a bus into `pe`.
+    #[inline(always)]
+    pub fn map_bus(&mut self, ram: &impl Ram, bus: u8, pe: PeNumber) {
+        self.buses.mark(bus as usize);
+        self.fill_bus(ram, bus, pe);
+    }
+
     /// Puts the requesters of `rids` into `pe`.
     pub fn map(&mut self, ram: &impl Ram, rids: RidMatch, pe: PeNumber) {
         for bus in rids.buses() {
@@ -107,21 +114,19 @@ impl Tables {
     }
 
     /// All entries of one bus, four at a time.
+    #[inline(always)]
     fn fill_bus(&self, ram: &impl Ram, bus: u8, pe: PeNumber) {
         let word = u64::from(pe.as_u16()).wrapping_mul(0x0001_0001_0001_0001);
         // The table is aligned to its size: nothing wraps.
-        let (mut at, end) = (self.entry(bus, 0), self.entry(bus, u8::MAX));
-        while at < end {
+        let start = self.entry(bus, 0);
+        for half in [start, start.wrapping_add(RTT_BUS / 2)] {
             // Written out: a loop would take four instructions for each store.
-            ram.write64(at, word);
-            ram.write64(at.wrapping_add(0x08), word);
-            ram.write64(at.wrapping_add(0x10), word);
-            ram.write64(at.wrapping_add(0x18), word);
-            ram.write64(at.wrapping_add(0x20), word);
-            ram.write64(at.wrapping_add(0x28), word);
-            ram.write64(at.wrapping_add(0x30), word);
-            ram.write64(at.wrapping_add(0x38), word);
-            at = at.wrapping_add(64);
+            macro_rules! store {
+                ($($at:literal)*) => {$(
+                    ram.write64(half.wrapping_add(8 * $at), word);
+                )*};
+            }
+            store!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
         }
     }
 

@@ -103,7 +103,7 @@ pub trait MmioWindows {
     /// Gives an M32 segment to a PE.
     ///
     /// # Errors
-    /// `Parameter` when there is no such segment, `Hardware` when the bridge is fenced.
+    /// `Parameter` when there is no such segment, `Hardware` when the bridge is fenced, broken or in reset.
     fn map_m32_segment(&mut self, segment: u64, pe: PeNumber) -> Result;
     /// Makes a switched-off M64 window one PE's.
     ///
@@ -119,13 +119,14 @@ pub trait MmioWindows {
     ///
     /// # Errors
     /// `Parameter` when its mode isn't that, `Partial` when it has no place inside the bridge's range, `Hardware` when
-    /// the bridge is fenced.
+    /// the bridge is fenced, broken or in reset.
     fn enable_m64(&mut self, window: M64, enable: Enable) -> Result;
 }
 
 impl<I: Mmio, R: Ram> MmioWindows for Phb4<I, R> {
     fn map_m32_segment(&mut self, segment: u64, pe: PeNumber) -> Result {
         let segment = self.limits.pe(segment).map_err(|_| Error::Parameter(&"M32 segment"))?.index();
+        self.usable()?;
         let word = self.mdt.get(segment) & !(0xffff << 48) | u64::from(pe.as_u16()) << 48;
         Ok(self.mdt.write(&self.regs, segment, word)?)
     }
@@ -196,6 +197,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     }
 
     fn write_m64(&mut self, window: M64, word0: u64, word1: u64) -> Outcome {
+        self.usable()?;
         let (old0, old1) = self.m64(window);
         self.keep_m64(window, Mbt0(word0), Mbt1(word1));
         ioda::write(&self.regs, TableId::Mbt, window.word0(), word0);

@@ -1,5 +1,9 @@
 //! A POWER9 machine for tests: six modelled bridges, brought up by the real driver, behind the real OPAL door.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
+
+pub mod random;
+pub mod tables;
+pub mod windows;
 
 use crate::model::pec::{ModelXscom, power9_phbs};
 use crate::model::phb4::ModelPhb4;
@@ -19,6 +23,7 @@ use std::sync::Arc;
 /// OPAL_SUCCESS and the errors that PCI calls give.
 pub const SUCCESS: i64 = 0;
 pub const PARAMETER: i64 = -1;
+pub const BUSY: i64 = -2;
 pub const PARTIAL: i64 = -3;
 pub const HARDWARE: i64 = -6;
 pub const UNSUPPORTED: i64 = -7;
@@ -93,7 +98,7 @@ impl Machine {
             bridges.push(phb.expect("bring-up"));
         }
         phb::start_links(&mut bridges);
-        let memory = MemoryMap { ram: std::iter::once(0..1 << 50).collect(), firmware: FIRMWARE };
+        let memory = MemoryMap::new(std::iter::once(0..1 << 50).collect(), FIRMWARE);
         let fw = Firmware {
             memory,
             ram,
@@ -112,7 +117,7 @@ impl Machine {
     /// An OPAL call.
     pub fn call<const N: usize>(&self, token: u64, args: [u64; N]) -> i64 {
         // Registers beyond the call's arguments hold garbage.
-        let mut registers = [0xdead_beef_dead_beef; 8];
+        let mut registers = [0xdead_beef_dead_beef; 7];
         registers[..N].copy_from_slice(&args);
         dispatch::call(&self.fw, token, &opalite::opal::args::Args(registers), false)
     }

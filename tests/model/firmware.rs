@@ -90,7 +90,7 @@ impl Machine {
             boot_thread: Some(Pir(0)),
         });
         services.hand_over();
-        let memory = MemoryMap { ram: std::iter::once(0..RAM_END).collect(), firmware: FIRMWARE..RAM_END };
+        let memory = MemoryMap::new(std::iter::once(0..RAM_END).collect(), FIRMWARE..RAM_END);
         let firmware = Firmware {
             memory,
             ram: Box::leak(Box::new(ram.clone())),
@@ -103,7 +103,7 @@ impl Machine {
 
     /// Calls OPAL as the OS does: registers beyond the arguments hold garbage.
     pub fn call(&self, token: u64, arguments: &[u64]) -> i64 {
-        let mut registers = [0xdead_beef_0bad_cafe; 8];
+        let mut registers = [0xdead_beef_0bad_cafe; 7];
         registers[..arguments.len()].copy_from_slice(arguments);
         dispatch::call(&self.firmware, token, &opalite::opal::args::Args(registers), false)
     }

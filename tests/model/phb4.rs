@@ -10,6 +10,7 @@ pub(super) mod dma;
 pub(super) mod fault;
 pub(super) mod ioda;
 pub(super) mod kill;
+mod look;
 mod outbound;
 pub(super) mod registers;
 mod stack;

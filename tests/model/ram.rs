@@ -59,6 +59,11 @@ impl ModelRam {
         self.state().writes.clone()
     }
 
+    /// The same, and forgets them.
+    pub fn take_writes(&self) -> Vec<RamWrite> {
+        std::mem::take(&mut self.state().writes)
+    }
+
     /// How many times `sync` was called.
     pub fn syncs(&self) -> u64 {
         self.state().syncs

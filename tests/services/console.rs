@@ -337,7 +337,7 @@ fn a_machine_check_inside_a_write_can_still_print() {
     let machine: &'static Machine = Box::leak(Box::new(Machine::behind(lpc, Box::leak(Box::new(window)))));
     let nested = |token, arguments: [u64; 3]| {
         let [a, b, c] = arguments;
-        dispatch::call(&machine.firmware, token, &opalite::opal::args::Args([a, b, c, 0, 0, 0, 0, 0]), true)
+        dispatch::call(&machine.firmware, token, &opalite::opal::args::Args([a, b, c, 0, 0, 0, 0]), true)
     };
     let act = move || {
         machine.ram.write_bytes(NESTED, b"<MCE>");

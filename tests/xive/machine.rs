@@ -140,7 +140,7 @@ impl Machine {
         let pages = Box::new(psi.window(PSI_ESB));
         PsiBridge::connect(&psi.window(PSI), PSI_ESB, pages, &mut driver).unwrap();
         let all = 0..RAM;
-        let map = MemoryMap { ram: vec![all], firmware: REGION..RAM };
+        let map = MemoryMap::new(vec![all], REGION..RAM);
         let services = Services::new(Parts::default());
         let interrupts = Box::leak(Box::new(driver));
         let firmware = Firmware { memory: map, ram: memory, interrupts, phbs: Vec::new(), services };
@@ -149,7 +149,7 @@ impl Machine {
 
     /// A call; registers behind its arguments hold garbage.
     pub fn call(&self, token: u64, args: &[u64]) -> i64 {
-        let mut registers = [0xdead_beef_dead_beef; 8];
+        let mut registers = [0xdead_beef_dead_beef; 7];
         registers[..args.len()].copy_from_slice(args);
         dispatch::call(&self.firmware, token, &opalite::opal::args::Args(registers), false)
     }

@@ -194,9 +194,17 @@ pub const CASES: &[Case] = &[
     Case { name: "console-input", steps: &["input"], expect: &[Expect::Typed], ..BARE },
     Case { name: "reboot", append: "opalite.end=reboot", expect: &[Expect::Reboot], ..BARE },
     Case {
-        name: "clock-and-nvram",
-        steps: &["rtc", "nvram"],
-        expect: &[Expect::Clock, Expect::ClockSet, Expect::Nvram],
+        name: "clock-nvram-log",
+        steps: &["rtc", "nvram", "msglog"],
+        expect: &[
+            Expect::Clock,
+            Expect::ClockSet,
+            Expect::Nvram,
+            Expect::Line(r"OPALITE-DEMO: msglog .*PHB#0*5"),
+            // Skiboot doesn't say that radix has these pages.
+            Expect::Line(r"HugeTLB: registered 1\.00 GiB page size"),
+            Expect::Line(r"HugeTLB: registered 2\.00 MiB page size"),
+        ],
         ..BARE
     },
     Case { name: "vfio-6.12", ..VFIO },

@@ -4,21 +4,31 @@ mod modes;
 
 pub use modes::*;
 
-use core::sync::atomic::{AtomicU64, Ordering};
+extern crate std;
 
-static TIMEBASE: AtomicU64 = AtomicU64::new(0);
+use core::cell::Cell;
+
+std::thread_local! {
+    /// One for each thread: tests run in parallel, and one that lets time pass must not end the waits of another.
+    static TIMEBASE: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Memory that calls share with the OS: a test's model.
+pub type Memory = &'static dyn crate::hw::ram::Ram;
 
 /// Timebase ticks per second: the 512 MHz of every supported machine.
 pub const TIMEBASE_HZ: u64 = 512_000_000;
 
 /// The settable timebase. It advances by a microsecond at each reading, so that bounded waits end.
 pub fn timebase() -> u64 {
-    TIMEBASE.fetch_add(TIMEBASE_HZ / 1_000_000, Ordering::Relaxed)
+    let now = TIMEBASE.get();
+    advance_timebase(TIMEBASE_HZ / 1_000_000);
+    now
 }
 
 /// Moves the timebase on by `ticks`.
 pub fn advance_timebase(ticks: u64) {
-    TIMEBASE.fetch_add(ticks, Ordering::Relaxed);
+    TIMEBASE.set(TIMEBASE.get().wrapping_add(ticks));
 }
 
 /// Lowers the thread's priority while it spins.

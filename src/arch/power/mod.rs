@@ -15,6 +15,9 @@ pub use mmio::{PhysicalRam, Registers};
 pub use modes::{park, set_little_endian_interrupts, set_radix, take_hmer};
 pub use threads::{CpuArea, publish_areas, release_secondaries, serve};
 
+/// Memory that calls share with the OS, as a type of no size, so that an access is one instruction.
+pub type Memory = PhysicalRam;
+
 use crate::firmware::Firmware;
 use crate::opal::table;
 use crate::services::{Services, quiesce::Quiesce};

@@ -1,6 +1,6 @@
 # The door through which the OS calls OPAL.
 #
-# In:  r0 token, r3-r10 arguments, r1 the caller's stack, LR the return address, big-endian real mode
+# In:  r0 token, r3-r9 arguments, r1 the caller's stack, LR the return address, big-endian real mode
 #      (reference/linux-opal-contract.md section 1.5).
 # Out: r3 result. Preserved: r1, r13-r31, LR, CR2-CR4, every SPR of the OS; the FP and vector registers are never
 #      touched (CR2-CR4 and r14-r31 by the Rust function that serves the call, as its ABI says). Clobbered: r0, r2-r12, CTR, XER, CR0, CR1, CR5-CR7.
@@ -10,7 +10,7 @@
 # place of memory that began as zero and nobody writes its first doubleword: that ends the back chain.
 
     .set  FRAME, 192
-    .set  ARGS, 64                  # eight doublewords
+    .set  ARGS, 64                  # seven doublewords
     .set  SAVED_R1, 128
     .set  SAVED_LR, 136
     .set  SAVED_AREA, 152
@@ -19,8 +19,7 @@
     .globl opal_entry
     .balign 128
 opal_entry:
-    mflr  %r12
-    mtctr %r12
+    mflr  %r10                      # no call has an eighth argument
     bcl   20, 31, 1f
 1:  mflr  %r12
     addis %r2, %r12, .TOC. - 1b@ha
@@ -38,31 +37,21 @@ opal_entry:
     ld    %r12, {cpu_stack}(%r11)
 2:  std   %r1, (SAVED_R1 - FRAME)(%r12)
     addi  %r1, %r12, -FRAME
-    mfctr %r12
-    std   %r12, SAVED_LR(%r1)
+    std   %r10, SAVED_LR(%r1)
     std   %r11, SAVED_AREA(%r1)
-    std   %r3, (ARGS + 0)(%r1)
-    std   %r4, (ARGS + 8)(%r1)
-    std   %r5, (ARGS + 16)(%r1)
-    std   %r6, (ARGS + 24)(%r1)
-    std   %r7, (ARGS + 32)(%r1)
-    std   %r8, (ARGS + 40)(%r1)
-    std   %r9, (ARGS + 48)(%r1)
-    std   %r10, (ARGS + 56)(%r1)
-    addis %r3, %r2, {serving}@toc@ha
-    ld    %r3, {serving}@toc@l(%r3)
-    addi  %r4, %r1, ARGS
-    # An ordinary call is made from here: known token, no other call interrupted, nobody kept out.
+    addis %r10, %r2, {serving}@toc@ha
+    ld    %r10, {serving}@toc@l(%r10)
+    # An ordinary call is made from here: known token, nobody kept out, no other call interrupted.
     cmpldi %r0, {table_end}
     bge-  slow
-    addis %r6, %r2, {table}@toc@ha
-    addi  %r6, %r6, {table}@toc@l
-    sldi  %r7, %r0, 4
-    ldx   %r12, %r6, %r7
-    ld    %r8, {quiesce}(%r3)
-    cmpdi %r8, 0
+    ld    %r12, {quiesce}(%r10)
+    cmpdi %r12, 0
     bne-  slow
     bne-  %cr5, slow
+    addis %r12, %r2, {table}@toc@ha
+    addi  %r12, %r12, {table}@toc@l
+    sldi  %r0, %r0, 4
+    ldx   %r12, %r12, %r0
     mtctr %r12
     bctrl
     ld    %r11, SAVED_AREA(%r1)
@@ -73,7 +62,15 @@ opal_entry:
     ld    %r1, SAVED_R1(%r1)
     blr
 slow:
+    std   %r3, (ARGS + 0)(%r1)
+    std   %r4, (ARGS + 8)(%r1)
+    std   %r5, (ARGS + 16)(%r1)
+    std   %r6, (ARGS + 24)(%r1)
+    std   %r7, (ARGS + 32)(%r1)
+    std   %r8, (ARGS + 40)(%r1)
+    std   %r9, (ARGS + 48)(%r1)
     mr    %r3, %r0
+    addi  %r4, %r1, ARGS
     lwz   %r5, {cpu_depth}(%r11)
     bl    {dispatch}
     nop
@@ -89,7 +86,6 @@ nested:
     ld    %r12, {cpu_stack2}(%r11)
     b     2b
 refused:
-    mfctr %r12
-    mtlr  %r12
+    mtlr  %r10
     li    %r3, -11
     blr

@@ -11,10 +11,10 @@ use crate::services::console::Flush;
 pub fn write(fw: &Firmware, args: &Args) -> Result<i64> {
     terminal(args)?;
     let length = args.pointer::<u64, 1>(fw)?;
-    let wanted = length.read(fw.ram);
+    let wanted = length.read(&fw.ram);
     if wanted > 0 {
-        let taken = fw.services.console.write(fw.ram, args.buffer::<2>(fw, wanted)?)?;
-        length.write(fw.ram, taken);
+        let taken = fw.services.console.write(&fw.ram, args.buffer::<2>(fw, wanted)?)?;
+        length.write(&fw.ram, taken);
     }
     Ok(SUCCESS)
 }
@@ -24,11 +24,11 @@ pub fn write(fw: &Firmware, args: &Args) -> Result<i64> {
 pub fn read(fw: &Firmware, args: &Args) -> Result<i64> {
     terminal(args)?;
     let length = args.pointer::<u64, 1>(fw)?;
-    let room = length.read(fw.ram);
+    let room = length.read(&fw.ram);
     if room > 0 {
         let buffer = args.buffer::<2>(fw, room)?;
-        let given = fw.services.console.read(fw.ram, buffer, &fw.services.events)?;
-        length.write(fw.ram, given);
+        let given = fw.services.console.read(&fw.ram, buffer, &fw.services.events)?;
+        length.write(&fw.ram, given);
     }
     Ok(SUCCESS)
 }
@@ -37,7 +37,7 @@ pub fn read(fw: &Firmware, args: &Args) -> Result<i64> {
 pub fn write_buffer_space(fw: &Firmware, args: &Args) -> Result<i64> {
     terminal(args)?;
     let space = args.pointer::<u64, 1>(fw)?;
-    space.write(fw.ram, fw.services.console.space()?);
+    space.write(&fw.ram, fw.services.console.space()?);
     Ok(SUCCESS)
 }
 

@@ -42,7 +42,7 @@ pub fn start(fw: &Firmware, args: &Args) -> Result<i64> {
 pub fn query_status(fw: &Firmware, args: &Args) -> Result<i64> {
     let pir = Pir(args.u32::<0>()?);
     let into = args.pointer::<u8, 1>(fw)?;
-    into.write(fw.ram, fw.services.cpus.status(pir)? as u8);
+    into.write(&fw.ram, fw.services.cpus.status(pir)? as u8);
     Ok(SUCCESS)
 }
 
@@ -88,7 +88,7 @@ pub fn handle_hmi(_: &Firmware, _: &Args) -> Result<i64> {
 pub fn handle_hmi2(fw: &Firmware, args: &Args) -> Result<i64> {
     let flags = args.pointer::<u64, 0>(fw)?;
     let result = handle_hmi(fw, args)?;
-    flags.write(fw.ram, 0);
+    flags.write(&fw.ram, 0);
     Ok(result)
 }
 

@@ -13,7 +13,7 @@ pub fn handle_interrupt(fw: &Firmware, args: &Args) -> Result<i64> {
     let isn = Isn(args.u32::<0>()?);
     let events = args.pointer::<u64, 1>(fw)?;
     fw.services.handle_interrupt(isn)?;
-    events.write(fw.ram, fw.services.events.pending());
+    events.write(&fw.ram, fw.services.events.pending());
     Ok(SUCCESS)
 }
 
@@ -22,7 +22,7 @@ pub fn poll_events(fw: &Firmware, args: &Args) -> Result<i64> {
     let events = args.optional::<u64, 0>(fw)?;
     fw.services.poll();
     if let Some(events) = events {
-        events.write(fw.ram, fw.services.events.pending());
+        events.write(&fw.ram, fw.services.events.pending());
     }
     Ok(SUCCESS)
 }
@@ -34,6 +34,6 @@ pub fn get_msg(fw: &Firmware, args: &Args) -> Result<i64> {
         return Err(Error::Parameter(&"message size"));
     }
     let message = fw.services.messages.take(&fw.services.events).ok_or(Error::Resource(&"no message"))?;
-    fw.ram.write_bytes(buffer.address, &message.bytes());
+    buffer.write(&fw.ram, &message.bytes());
     Ok(SUCCESS)
 }

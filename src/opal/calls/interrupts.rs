@@ -24,11 +24,11 @@ pub fn get_irq_info(fw: &Firmware, args: &Args) -> Result<i64> {
         (args.pointer::<u64, 1>(fw)?, args.pointer::<u64, 2>(fw)?, args.pointer::<u64, 3>(fw)?);
     let (shift, chip) = (args.pointer::<u32, 4>(fw)?, args.pointer::<u32, 5>(fw)?);
     let info = fw.interrupts.source(isn::<0>(args)?)?;
-    flags.write(fw.ram, info.flags);
-    eoi.write(fw.ram, info.eoi_page);
-    trigger.write(fw.ram, info.trigger_page);
-    shift.write(fw.ram, info.page_shift);
-    chip.write(fw.ram, info.chip.0);
+    flags.write(&fw.ram, info.flags);
+    eoi.write(&fw.ram, info.eoi_page);
+    trigger.write(&fw.ram, info.trigger_page);
+    shift.write(&fw.ram, info.page_shift);
+    chip.write(&fw.ram, info.chip.0);
     Ok(SUCCESS)
 }
 
@@ -37,9 +37,9 @@ pub fn get_irq_config(fw: &Firmware, args: &Args) -> Result<i64> {
     let (vp, priority) = (args.pointer::<u64, 1>(fw)?, args.pointer::<u8, 2>(fw)?);
     let data = args.pointer::<u32, 3>(fw)?;
     let route = fw.interrupts.route(isn::<0>(args)?)?;
-    vp.write(fw.ram, route.vp.0.into());
-    priority.write(fw.ram, route.priority.map_or(Priority::MASKED as u8, Priority::number));
-    data.write(fw.ram, route.data);
+    vp.write(&fw.ram, route.vp.0.into());
+    priority.write(&fw.ram, route.priority.map_or(Priority::MASKED as u8, Priority::number));
+    data.write(&fw.ram, route.data);
     Ok(SUCCESS)
 }
 
@@ -147,8 +147,8 @@ pub fn get_queue_state(fw: &Firmware, args: &Args) -> Result<i64> {
     let (vp, priority) = queue(args)?;
     let (generation, index) = (args.pointer::<u32, 2>(fw)?, args.pointer::<u32, 3>(fw)?);
     let position = fw.interrupts.queue_position(vp, priority)?;
-    generation.write(fw.ram, position.generation.into());
-    index.write(fw.ram, position.index);
+    generation.write(&fw.ram, position.generation.into());
+    index.write(&fw.ram, position.index);
     Ok(SUCCESS)
 }
 
@@ -167,7 +167,7 @@ pub fn set_queue_state(fw: &Firmware, args: &Args) -> Result<i64> {
 /// 170 XIVE_GET_VP_STATE(VP, state*).
 pub fn get_vp_state(fw: &Firmware, args: &Args) -> Result<i64> {
     let state = args.pointer::<u64, 1>(fw)?;
-    state.write(fw.ram, fw.interrupts.vp_state(args.u64::<0>().try_into()?)?);
+    state.write(&fw.ram, fw.interrupts.vp_state(args.u64::<0>().try_into()?)?);
     Ok(SUCCESS)
 }
 
@@ -190,6 +190,6 @@ fn chip<const N: usize>(args: &Args) -> Result<Option<ChipId>> {
 
 fn put<T: OsNumber>(fw: &Firmware, pointer: Option<OsPointer<T>>, value: T) {
     if let Some(pointer) = pointer {
-        pointer.write(fw.ram, value);
+        pointer.write(&fw.ram, value);
     }
 }

@@ -11,7 +11,7 @@ use crate::services::nvram;
 pub fn read(fw: &Firmware, args: &Args) -> Result<i64> {
     let (size, offset) = (args.u64::<1>(), args.u64::<2>());
     if !nvram::range(offset, size)?.is_empty() {
-        fw.services.nvram.read(fw.ram, args.buffer::<0>(fw, size)?, offset)?;
+        fw.services.nvram.read(&fw.ram, args.buffer::<0>(fw, size)?, offset)?;
     }
     Ok(SUCCESS)
 }
@@ -20,7 +20,7 @@ pub fn read(fw: &Firmware, args: &Args) -> Result<i64> {
 pub fn write(fw: &Firmware, args: &Args) -> Result<i64> {
     let (size, offset) = (args.u64::<1>(), args.u64::<2>());
     if !nvram::range(offset, size)?.is_empty() {
-        fw.services.nvram.write(fw.ram, args.buffer::<0>(fw, size)?, offset)?;
+        fw.services.nvram.write(&fw.ram, args.buffer::<0>(fw, size)?, offset)?;
     }
     Ok(SUCCESS)
 }

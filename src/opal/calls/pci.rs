@@ -47,7 +47,7 @@ fn read<T: OsNumber + From<u8>>(fw: &Firmware, args: &Args, width: Width, cut: f
     };
     let result = bridge.lock().config_read(function, register);
     match result {
-        Ok(value) => output.write(fw.ram, cut(value)),
+        Ok(value) => output.write(&fw.ram, cut(value)),
         Err(fault) => return refuse(fw, output, cut, fault.into()),
     }
     Ok(SUCCESS)
@@ -56,7 +56,7 @@ fn read<T: OsNumber + From<u8>>(fw: &Firmware, args: &Args, width: Width, cut: f
 /// What can't be read is all ones, as on the bus.
 #[cold]
 fn refuse<T: OsNumber>(fw: &Firmware, output: OsPointer<T>, cut: fn(u32) -> T, error: Error) -> Result<i64> {
-    output.write(fw.ram, cut(u32::MAX));
+    output.write(&fw.ram, cut(u32::MAX));
     Err(error)
 }
 
@@ -122,8 +122,8 @@ pub fn eeh_freeze_status(fw: &Firmware, args: &Args) -> Result<i64> {
         Freeze::Fenced => (3, PHB_ERROR, Ok(SUCCESS)),
         Freeze::Dead => (3, PHB_ERROR, Err(Fault::Broken.into())),
     };
-    state.write(fw.ram, code);
-    kind.write(fw.ram, error);
+    state.write(&fw.ram, code);
+    kind.write(&fw.ram, error);
     result
 }
 
@@ -154,9 +154,9 @@ pub fn next_error(fw: &Firmware, args: &Args) -> Result<i64> {
         NextError::Phb(Trouble::Fenced) => (u64::MAX, PHB_ERROR, SEVERITY_PHB_FENCED),
         NextError::Phb(Trouble::Dead) => (u64::MAX, PHB_ERROR, SEVERITY_PHB_DEAD),
     };
-    first_pe.write(fw.ram, pe);
-    kind.write(fw.ram, error);
-    severity.write(fw.ram, how_bad);
+    first_pe.write(&fw.ram, pe);
+    kind.write(&fw.ram, error);
+    severity.write(&fw.ram, how_bad);
     Ok(SUCCESS)
 }
 
@@ -261,8 +261,8 @@ pub fn get_msi_32(fw: &Firmware, args: &Args) -> Result<i64> {
     let address = args.pointer::<u32, 4>(fw)?;
     let data = args.pointer::<u32, 5>(fw)?;
     let source = msi(fw, args)?;
-    address.write(fw.ram, source.address32());
-    data.write(fw.ram, source.data());
+    address.write(&fw.ram, source.address32());
+    data.write(&fw.ram, source.data());
     Ok(SUCCESS)
 }
 
@@ -271,8 +271,8 @@ pub fn get_msi_64(fw: &Firmware, args: &Args) -> Result<i64> {
     let address = args.pointer::<u64, 4>(fw)?;
     let data = args.pointer::<u32, 5>(fw)?;
     let source = msi(fw, args)?;
-    address.write(fw.ram, source.address64());
-    data.write(fw.ram, source.data());
+    address.write(&fw.ram, source.address64());
+    data.write(&fw.ram, source.data());
     Ok(SUCCESS)
 }
 
@@ -286,7 +286,7 @@ pub fn map_pe_dma_window(fw: &Firmware, args: &Args) -> Result<i64> {
     }
     let geometry = Geometry::new(bridge.translation, args.u64::<6>(), args.u64::<3>(), args.u64::<5>())?;
     let table = Table::new(geometry, args.u64::<4>(), &fw.memory)?;
-    bridge.lock().set_window(slot, Tve::translated(&table), table.modes(slot.index()))?;
+    bridge.lock().set_table(slot, Tve::translated(&table))?;
     Ok(SUCCESS)
 }
 
@@ -300,8 +300,8 @@ pub fn map_pe_dma_window_real(fw: &Firmware, args: &Args) -> Result<i64> {
         bridge.lock().unset_window(slot)?;
         return Ok(SUCCESS);
     }
-    let bypass = Bypass::new(slot.index(), args.u64::<3>(), args.u64::<4>(), &fw.memory)?;
-    bridge.lock().set_window(slot, Tve::no_translate(bridge.translation, &bypass), bypass.modes())?;
+    let bypass = Bypass::new(args.u64::<3>(), args.u64::<4>(), &fw.memory)?;
+    bridge.lock().set_bypass(slot, Tve::no_translate(bridge.translation, &bypass), bypass.bit59())?;
     Ok(SUCCESS)
 }
 
@@ -347,7 +347,7 @@ pub fn get_option(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     let option = option(args.u64::<1>())?;
     let on = bridge.lock().option(option);
-    setting.write(fw.ram, on.into());
+    setting.write(&fw.ram, on.into());
     Ok(SUCCESS)
 }
 
@@ -484,7 +484,7 @@ pub fn get_presence_state(fw: &Firmware, args: &Args) -> Result<i64> {
         Some(port) => bridge.is_port_occupied(port)?,
         None => bridge.is_present()?,
     };
-    output.write(fw.ram, occupied.into());
+    output.write(&fw.ram, occupied.into());
     Ok(SUCCESS)
 }
 
@@ -492,6 +492,6 @@ pub fn get_presence_state(fw: &Firmware, args: &Args) -> Result<i64> {
 pub fn get_power_state(fw: &Firmware, args: &Args) -> Result<i64> {
     let output = args.pointer::<u8, 1>(fw)?;
     slot(fw, args.u64::<0>())?;
-    output.write(fw.ram, 1);
+    output.write(&fw.ram, 1);
     Ok(SUCCESS)
 }

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
-use crate::mem::OsBuffer;
+use crate::mem::OsPointer;
 use crate::opal::args::Args;
 use crate::opal::table::SUCCESS;
 
@@ -58,7 +58,7 @@ fn message<'a>(fw: &Firmware, pointer: u64, into: &'a mut [u8]) -> Result<&'a st
     let mut length = 0;
     for slot in into.iter_mut() {
         let at = pointer.checked_add(length as u64).ok_or(Error::Parameter(&"message"))?;
-        let byte = fw.ram.read8(OsBuffer::check(&fw.memory, at, 1)?.address);
+        let byte = OsPointer::<u8>::check(&fw.memory, at)?.read(&fw.ram);
         if byte == 0 {
             break;
         }

@@ -15,8 +15,8 @@ pub fn rtc_read(fw: &Firmware, args: &Args) -> Result<i64> {
     let date = args.pointer::<u32, 0>(fw)?;
     let time = args.pointer::<u64, 1>(fw)?;
     let now = fw.services.clock.read()?;
-    date.write(fw.ram, now.date);
-    time.write(fw.ram, now.time);
+    date.write(&fw.ram, now.date);
+    time.write(&fw.ram, now.time);
     Ok(SUCCESS)
 }
 

@@ -155,6 +155,11 @@ impl Ioda {
         self.tvt.get(index)
     }
 
+    /// All TVEs, as far as firmware wrote them.
+    pub fn tvt_entries(&self) -> &[Option<u64>] {
+        &self.tvt.entries
+    }
+
     /// Both words of an MBT entry, if firmware wrote it.
     pub fn mbt(&self, entry: usize) -> Option<(u64, u64)> {
         Some((self.mbt.entries[entry * 2]?, self.mbt.entries[entry * 2 + 1]?))

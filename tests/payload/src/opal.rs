@@ -19,8 +19,13 @@ pub const CHECK_TOKEN: u64 = 80;
 pub const CONSOLE_FLUSH: u64 = 117;
 pub const TCE_KILL: u64 = 126;
 
+pub const SET_OPTION: u64 = 179;
+pub const GET_OPTION: u64 = 180;
+
 pub const SUCCESS: i64 = 0;
 pub const PARAMETER: i64 = -1;
+pub const UNSUPPORTED: i64 = -7;
+pub const WRONG_STATE: i64 = -14;
 
 static BASE: AtomicU64 = AtomicU64::new(0);
 static ENTRY: AtomicU64 = AtomicU64::new(0);

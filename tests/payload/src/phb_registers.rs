@@ -12,3 +12,8 @@ pub fn tve(phb: Phb, index: u64) -> u64 {
     io_store(phb.registers + IODA_ADDRESS, TVT << 48 | index);
     io_load64(phb.registers + IODA_DATA)
 }
+
+/// CTRLR: how the bridge chooses TVEs, and more.
+pub fn control(phb: Phb) -> u64 {
+    io_load64(phb.registers + 0x810)
+}

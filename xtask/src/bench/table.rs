@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_missed_limit_shows_as_fail() {
-        let counts = boot(20_000_001, &[(44, 1, 250, 250), (45, 1, 10, 10), (15, 1, 10, 10)]);
+        let counts = boot(5_000_001, &[(44, 1, 200, 200), (45, 1, 10, 10), (15, 1, 10, 10)]);
         let text = limits(&limits::judge(&counts, true));
         let result = |start: &str| {
             text.lines().find(|l| l.contains(start)).unwrap().rsplit('|').nth(1).unwrap().trim()

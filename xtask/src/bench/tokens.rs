@@ -14,6 +14,10 @@ pub const PCI_CONFIG_WRITE_BYTE: u64 = 16;
 pub const PCI_CONFIG_WRITE_HALF_WORD: u64 = 17;
 /// Config space, four bytes written.
 pub const PCI_CONFIG_WRITE_WORD: u64 = 18;
+/// Whether a PE is frozen.
+pub const PCI_EEH_FREEZE_STATUS: u64 = 23;
+/// Resets a slot or tables.
+pub const PCI_RESET: u64 = 49;
 /// Requester ids to PE.
 pub const PCI_SET_PE: u64 = 31;
 /// A TCE table into a window.

@@ -4,6 +4,7 @@
 use super::{Bench, Outcome, equal};
 use crate::machine::{fill, load};
 use crate::opal;
+use crate::println;
 
 /// Memory that the calls may name: outside of what the other cases use.
 const SCRATCH: u64 = 0x0e00_0000;
@@ -62,6 +63,8 @@ fn storm(bench: &Bench, count: u64) -> Outcome {
         }
         opal::call(token, &args);
     }
+    // Calls may have written to the console.
+    println!();
     for at in (0..GUARD).step_by(8) {
         equal("memory below the buffers", load(SCRATCH - GUARD + at), 0xa5a5_a5a5_a5a5_a5a5)?;
         equal("memory above the buffers", load(SCRATCH + SCRATCH_SIZE + at), 0xa5a5_a5a5_a5a5_a5a5)?;

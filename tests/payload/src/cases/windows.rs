@@ -108,6 +108,10 @@ pub fn run(bench: &mut Bench) {
     bench
         .case(format_args!("a device that leaves its PE loses the PE's window"), |bench| leave(&bench.first));
     bench.case(format_args!("windows survive a complete reset"), |bench| complete_reset(&bench.first));
+    bench.case(format_args!("the 4 GiB option is in the bridge's register"), |bench| option(&bench.first));
+    bench.case(format_args!("the 4 GiB mode takes its windows and keeps itself"), |bench| {
+        four_gib(&bench.first)
+    });
     bench.case(format_args!("an IODA reset closes every window"), |bench| ioda_reset(&bench.first));
 }
 
@@ -347,4 +351,63 @@ fn ioda_reset(edu: &Edu) -> Outcome {
     fixture.write(0xd010, 0);
     equal("word after it is open again", load(page + 16), PATTERN)?;
     close(edu, PE, 0)
+}
+
+const TVE1_AT_4_GIB: u64 = 1;
+const CTRLR_4_GIB: u64 = 1 << (63 - 24);
+
+fn set_option(edu: &Edu, on: u64) -> i64 {
+    opal::call(opal::SET_OPTION, &[edu.device.phb.id, TVE1_AT_4_GIB, on])
+}
+
+/// Whether the option is on, by the call.
+fn get_option(edu: &Edu) -> Result<u64, super::Failure> {
+    let out = memory(8, 8);
+    status("PHB_GET_OPTION", opal::call(opal::GET_OPTION, &[edu.device.phb.id, TVE1_AT_4_GIB, out]), 0)?;
+    Ok(load(out))
+}
+
+/// QEMU stores the bit; its DMA doesn't follow it.
+fn option(edu: &Edu) -> Outcome {
+    join(edu, PE)?;
+    let before = phb_registers::control(edu.device.phb);
+    equal("option before", get_option(edu)?, 0)?;
+    status("a setting that is none", set_option(edu, 2), opal::PARAMETER)?;
+    let unknown = opal::call(opal::SET_OPTION, &[edu.device.phb.id, 77, 1]);
+    status("an option that is none", unknown, opal::UNSUPPORTED)?;
+    equal("CTRLR after that", phb_registers::control(edu.device.phb), before)?;
+    status("PHB_SET_OPTION 1", set_option(edu, 1), 0)?;
+    equal("CTRLR", phb_registers::control(edu.device.phb), before | CTRLR_4_GIB)?;
+    equal("option", get_option(edu)?, 1)?;
+    status("PHB_SET_OPTION 0", set_option(edu, 0), 0)?;
+    equal("CTRLR afterwards", phb_registers::control(edu.device.phb), before)
+}
+
+/// Skiboot's call 45 knows bit 59 only (B4), and it forgets the option at a complete reset (B3).
+fn four_gib(edu: &Edu) -> Outcome {
+    const FOUR_GIB: u64 = 1 << 32;
+    join(edu, PE)?;
+    let id = edu.device.phb.id;
+    let table = Table::new(1, 1 << 16, 30);
+    // A window that would move keeps the bridge as it is.
+    open(edu, PE, 1, &table)?;
+    status("switch under an open window", set_option(edu, 1), opal::WRONG_STATE)?;
+    equal("option", get_option(edu)?, 0)?;
+    close(edu, PE, 1)?;
+    status("PHB_SET_OPTION 1", set_option(edu, 1), 0)?;
+    // Window 1 has 4 GiB and more; bit 59 means nothing now.
+    let bypass = |start: u64| opal::call(opal::MAP_REAL, &[id, PE, PE * 2 + 1, start, FOUR_GIB]);
+    status("bypass at bit 59", bypass(BIT59), opal::PARAMETER)?;
+    // RAM ends below 4 GiB here, so a bypass from there on would let nothing pass.
+    status("bypass at 4 GiB", bypass(FOUR_GIB), opal::PARAMETER)?;
+    equal("TVE", phb_registers::tve(edu.device.phb, PE * 2 + 1), 0)?;
+    open(edu, PE, 1, &table)?;
+    let tve = phb_registers::tve(edu.device.phb, PE * 2 + 1);
+    reset(edu, 1)?;
+    equal("TVE after the reset", phb_registers::tve(edu.device.phb, PE * 2 + 1), tve)?;
+    equal("option after the reset", get_option(edu)?, 1)?;
+    equal("its bit", phb_registers::control(edu.device.phb) & CTRLR_4_GIB, CTRLR_4_GIB)?;
+    status("switch back under an open window", set_option(edu, 0), opal::WRONG_STATE)?;
+    close(edu, PE, 1)?;
+    status("PHB_SET_OPTION 0", set_option(edu, 0), 0)
 }
