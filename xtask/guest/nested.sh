@@ -49,8 +49,8 @@ cd /nested || say "nested failed there is no QEMU"
 # asks for a window that covers what could be there.
 LD_LIBRARY_PATH=/nested/lib timeout -s KILL 400 lib/ld64.so.2 ./qemu-system-ppc64 -L share -nodefaults -display none \
     -machine "pseries,accel=kvm,kernel-irqchip=on,ic-mode=$(given controller),cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off,cap-hpt-max-page-size=$(given pages)" \
-    -m 512M,slots=1,maxmem=1G -serial stdio -device "vfio-pci,host=$disk,rombar=0" -device "vfio-pci,host=$card,rombar=0" \
-    -global spapr-pci-host-bridge.pgsz=0x11000 -kernel vmlinux -initrd initrd -append "console=hvc0 loglevel=7 panic=1 printk.devkmsg=on $(sed 's/.*\(watchdog_thresh[^ ]* [^ ]*\).*/\1/' /proc/cmdline) opalite.modules=nvme,e1000e opalite.steps=nvme,net,irq,pci opalite.megabytes=$(given megabytes) opalite.port=$(given port)" \
+    -smp "$(given cpus)" -m 512M,slots=1,maxmem=1G -serial stdio -device "vfio-pci,host=$disk,rombar=0" -device "vfio-pci,host=$card,rombar=0" \
+    -global spapr-pci-host-bridge.pgsz=0x11000 -kernel vmlinux -initrd initrd -append "console=hvc0 loglevel=7 panic=1 printk.devkmsg=on $(sed 's/.*\(watchdog_thresh[^ ]* [^ ]*\).*/\1/' /proc/cmdline) opalite.modules=nvme,e1000e opalite.steps=cpus,nvme,net,irq,pci opalite.megabytes=$(given megabytes) opalite.port=$(given port)" \
     </dev/null 2>&1 | while read -r line; do say "guest ${line%"$return"}"; done
 cd /
 say "guest-end uptime=$(cut -d' ' -f1 /proc/uptime)"

@@ -280,7 +280,8 @@ fn clock_set(reports: &[Said]) -> Check {
     Check::that("clock set", set, text(reports, "rtc-set"))
 }
 
-fn cpus(reports: &[Said], wanted: usize) -> Vec<Check> {
+/// Every CPU is there and worked.
+pub fn cpus(reports: &[Said], wanted: usize) -> Vec<Check> {
     let count = find(reports, "cpus", "count").and_then(|text| text.parse().ok()).unwrap_or(0);
     let mut sums: Vec<_> =
         reports.iter().filter(|r| r.about == "cpu").filter_map(|r| r.value("sum")).collect();

@@ -29,11 +29,13 @@ struct Run {
     page_size: u64,
     /// The guest's interrupt controller: KVM's native XIVE takes only queues of 64 KiB, which need pages of that size.
     controller: &'static str,
+    /// CPUs of the host, and of the guest.
+    smp: u32,
 }
 
 const RUNS: &[Run] = &[
-    Run { name: "nested-4k", kernel: Kernel::V6_12, page_size: 0x1000, controller: "xics" },
-    Run { name: "nested-64k", kernel: Kernel::V6_12With64K, page_size: 0x1_0000, controller: "xive" },
+    Run { name: "nested-4k", kernel: Kernel::V6_12, page_size: 0x1000, controller: "xics", smp: 1 },
+    Run { name: "nested-64k", kernel: Kernel::V6_12With64K, page_size: 0x1_0000, controller: "xive", smp: 2 },
 ];
 const LIMITS: Limits =
     Limits { total: Duration::from_secs(600), silence: Duration::from_secs(150), show: false };
@@ -71,6 +73,7 @@ fn one(run: &Run, board: &Board, firmware: Option<&Path>) -> Result<Vec<Check>> 
     launch.initrd = Some(proof::initrd(&guest.initrd, "nested", more)?);
     launch.firmware = firmware.map(Path::to_path_buf);
     launch.memory = "4G".into();
+    launch.smp = run.smp;
     launch.append += &format!(" {PATIENCE}");
     report::step(&format!("{}: Linux in Linux, one to three minutes", run.name));
     let strings = |list: &[&str]| list.iter().map(|text| text.to_string()).collect();
@@ -83,12 +86,13 @@ fn one(run: &Run, board: &Board, firmware: Option<&Path>) -> Result<Vec<Check>> 
             "megabytes=16".into(),
             format!("controller={}", run.controller),
             format!("pages={}", run.page_size),
+            format!("cpus={}", run.smp),
         ],
         limits: LIMITS,
     };
     let booted = plan.run()?;
     boot::keep_log(run.name, &booted.outcome.console)?;
-    let mut found = judge::judge(board, &booted)?;
+    let mut found = judge::judge(board, &booted, run.smp as usize)?;
     if booted.outcome.ending == Ending::Ended {
         found.extend(checks::lines(board, &judge::without_guest(&booted.outcome.console))?);
     }

@@ -11,10 +11,10 @@ use crate::{
 use anyhow::Result;
 
 /// Judges the host, the guest, and what was traced.
-pub fn judge(board: &Board, booted: &Booted) -> Result<Vec<Check>> {
+pub fn judge(board: &Board, booted: &Booted, cpus: usize) -> Result<Vec<Check>> {
     let console = &booted.outcome.console;
     let reports = said::said(console);
-    let mut found = inside(board, booted, &reports)?;
+    let mut found = inside(board, booted, &reports, cpus)?;
     found.extend(trace::judge(&reports, &guest(&reports)));
     let after =
         checks::judge(booted, &[Expect::Nvme, Expect::Net, Expect::Msi("nvme0q"), Expect::Msi("eth0")]);
@@ -22,7 +22,7 @@ pub fn judge(board: &Board, booted: &Booted) -> Result<Vec<Check>> {
     Ok(found)
 }
 
-fn inside(board: &Board, booted: &Booted, reports: &[Said]) -> Result<Vec<Check>> {
+fn inside(board: &Board, booted: &Booted, reports: &[Said], cpus: usize) -> Result<Vec<Check>> {
     let text = guest(reports);
     let said = said::said(&text);
     let mut found = Vec::new();
@@ -39,6 +39,7 @@ fn inside(board: &Board, booted: &Booted, reports: &[Said]) -> Result<Vec<Check>
         written.len() == 64 && read == written && after == written,
         format!("wrote {}, read {}, host reads {} afterwards", short(written), short(read), short(after)),
     ));
+    found.extend(checks::cpus(&said, cpus));
     found.extend(checks::net(booted.traffic.as_ref(), &said));
     for name in ["nvme0q", "eth0"] {
         let count = checks::interrupts(&said, name, false);
