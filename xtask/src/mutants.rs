@@ -24,7 +24,7 @@ struct Mutant {
 }
 
 const WINDOWS: &[&str] = &["dma_windows", "window_properties"];
-const XIVE: &[&str] = &["xive_model"];
+const XIVE: &[&str] = &["xive"];
 
 const MUTANTS: &[Mutant] = &[
     Mutant {
