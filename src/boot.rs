@@ -5,8 +5,8 @@
 #![allow(unsafe_code)]
 
 use crate::arch::{self, CpuArea, PhysicalRam, Registers};
-use crate::board::{self, Board};
-use crate::dt::interrupts::Xive;
+use crate::board::{self, Board, Generation};
+use crate::dt::interrupts::Xive as XiveNode;
 use crate::dt::opal::{OpalNode, OwnInterrupt};
 use crate::dt::pci::{PciNode, PhbNode};
 use crate::dt::platform::{LpcRoute, PsiNode};
@@ -21,7 +21,7 @@ use crate::hw::uart::{self, Uart};
 use crate::hw::xscom::{self, Xscom};
 use crate::hw::{ram::Ram, thread::Thread};
 use crate::interrupts::source::{NotifyPort, Source, Sources};
-use crate::interrupts::xive1::{self, Setup, Tables, Xive1};
+use crate::interrupts::xive::{Setup, Tables, Xive};
 use crate::log::Sink;
 use crate::mem::{MemoryMap, Region};
 use crate::phb::phb4::Interrupts;
@@ -81,7 +81,7 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
     let xscom = leak_window(board.xscom);
     let mut xive = start_xive(board, xscom, &threads, &mut region, ram);
     let psi_pages = Box::new(leak_window(board.psi_esb));
-    let psi = Psi::connect(leak_window(board.psi), board.psi_esb, psi_pages, &mut xive)
+    let psi = Psi::connect(leak_window(board.psi), board.psi_esb, board.psi_page_shift, psi_pages, &mut xive)
         .expect("no interrupt numbers for the PSI bridge");
     let sources: Vec<_> = events::psi_sources(psi.isn(Input::Psi)).collect();
     let mut bridges = bring_up_bridges(&fdt, board, xscom, ram, &mut region, &mut xive);
@@ -184,10 +184,10 @@ fn start_xive(
     threads: &[(Pir, &'static dyn Thread)],
     region: &mut Region,
     ram: &'static PhysicalRam,
-) -> Xive1<&'static Registers, &'static PhysicalRam> {
+) -> Xive<&'static Registers, &'static PhysicalRam> {
     let pirs: Vec<Pir> = threads.iter().map(|&(pir, _)| pir).collect();
     for &pir in &pirs {
-        xive1::core_tima_bar(xscom, pir, board.xive.tm);
+        board.xive.announce_tima(xscom, pir);
     }
     let setup = Setup {
         chip: ChipId(0),
@@ -195,11 +195,11 @@ fn start_xive(
         addresses: board.xive,
         xscom,
         ic: leak_window(board.xive.ic),
-        vc: leak_window(board.xive.vc),
+        vc: leak_window(board.xive.regions.source_esbs()),
         ram,
         tables: Tables::allocate(region, ram),
     };
-    Xive1::new(setup).unwrap_or_else(|error| panic!("the interrupt controller doesn't start: {error:?}"))
+    Xive::new(setup).unwrap_or_else(|error| panic!("the interrupt controller doesn't start: {error:?}"))
 }
 
 /// Brings up each bridge that the tree names. One that doesn't come is left out: the machine works without it.
@@ -209,7 +209,7 @@ fn bring_up_bridges(
     xscom: &'static Registers,
     ram: &'static PhysicalRam,
     region: &mut Region,
-    xive: &mut Xive1<&'static Registers, &'static PhysicalRam>,
+    xive: &mut Xive<&'static Registers, &'static PhysicalRam>,
 ) -> Vec<Box<dyn Phb>> {
     const HMER: u64 = xscom::FAILED | xscom::STATUS | 1 << (63 - 9);
     let scom: Arc<dyn Xscom> =
@@ -322,8 +322,12 @@ fn publish(machine_tree: &[u8], board: &Board, firmware: &Firmware, psi: Psi, br
     if let Some(pstates) = Pstates::read(&firmware.ram, board.homer) {
         dt::power::publish_pstates(&mut tree, &pstates);
     }
-    let tima = Xive { tima: board.xive.tm, page: 64 << 10, chips: &[ChipId(0)] };
-    let interrupts = dt::interrupts::publish_xive1(&mut tree, &tima);
+    let xive = XiveNode { tima: board.xive.tm, page: 64 << 10, chips: &[ChipId(0)] };
+    let interrupts = if board.generation == Generation::Power10 {
+        dt::interrupts::publish_xive2(&mut tree, &xive)
+    } else {
+        dt::interrupts::publish_xive1(&mut tree, &xive)
+    };
     let psi = PsiNode {
         chip: ChipId(0),
         base: board.psi,

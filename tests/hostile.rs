@@ -22,7 +22,7 @@ use opalite::hw::lpc::Lpc;
 use opalite::hw::psi::Psi as PsiBridge;
 use opalite::hw::ram::Ram;
 use opalite::hw::uart::{self, Uart};
-use opalite::interrupts::xive1::{self, Setup, Tables, Xive1};
+use opalite::interrupts::xive::{Addresses, Regions, Setup, Tables, Xive as Driver, p9};
 use opalite::mem::Region;
 use opalite::phb;
 use opalite::services::{Parts, Services, events};
@@ -37,6 +37,7 @@ const TM: u64 = 0x0006_0302_0318_0000;
 const VC: u64 = 0x0006_0100_0000_0000;
 const PSI: u64 = 0x0006_0302_0300_0000;
 const PSI_ESB: u64 = 0x0006_0302_031c_0000;
+const PSI_SHIFT: u32 = 12;
 const PSI_FIRST: u32 = 0xfff0;
 const PIRS: [u32; 3] = [0, 4, 8];
 /// Firmware's tables for the XIVE; those of the bridges begin at the region's start.
@@ -133,16 +134,18 @@ fn whole_machine() -> Machine {
     let xive = Xive::new(ram.clone(), 0, &PIRS);
     xive.require_pc_vsds(true);
     let mut region = Region::new(XIVE_TABLES);
-    let mut driver = Xive1::new(Setup {
+    let mut driver = Driver::new(Setup {
         chip: ChipId(0),
         threads: &PIRS.map(Pir),
-        addresses: xive1::Addresses {
+        addresses: Addresses {
             ic: IC,
             tm: TM,
-            pc: 0x0006_0180_0000_0000,
-            pc_size: 0x10_0000_0000,
-            vc: VC,
-            vc_size: 0x80_0000_0000,
+            regions: Regions::Power9(p9::Regions {
+                pc: 0x0006_0180_0000_0000,
+                pc_size: 0x10_0000_0000,
+                vc: VC,
+                vc_size: 0x80_0000_0000,
+            }),
         },
         xscom: &xive.scom(),
         ic: xive.window(IC),
@@ -153,8 +156,9 @@ fn whole_machine() -> Machine {
     .unwrap();
     let psi = psi::Psi::new();
     let wire = xive.clone();
-    psi.on_event(move |event| _ = wire.notify(event.lisn));
-    PsiBridge::connect(&psi.window(PSI), PSI_ESB, Box::new(psi.window(PSI_ESB)), &mut driver).unwrap();
+    psi.on_event(move |event| wire.notify(event.lisn));
+    PsiBridge::connect(&psi.window(PSI), PSI_ESB, PSI_SHIFT, Box::new(psi.window(PSI_ESB)), &mut driver)
+        .unwrap();
     machine.fw.interrupts = Box::leak(Box::new(driver));
     let bus: &'static lpc::Lpc = Box::leak(Box::new(lpc::Lpc::new(lpc::Routing::SerIrq)));
     let lpc = Lpc::new(bus);

@@ -316,7 +316,7 @@ fn b22_a_refused_call_leaves_its_outputs_alone() {
         (machine.ram.read64(OUT), machine.ram.read16(OUT + 8), machine.ram.read16(OUT + 16)),
         (!0, 0, 0)
     );
-    assert_eq!(machine.ram.read64(OUT + 8), before & (1 << 48) - 1, "and nothing behind");
+    assert_eq!(machine.ram.read64(OUT + 8), before & ((1 << 48) - 1), "and nothing behind");
 }
 
 #[test]
@@ -384,6 +384,65 @@ fn b27_bridge_numbers_beyond_the_last_are_refused() {
     }
 }
 
+/// CTL, ADDR and MASK of error injection.
+fn injected(machine: &Machine) -> [u64; 3] {
+    [0x2b0, 0x2b8, 0x2c0].map(|at| machine.models[0].peek(at))
+}
+
+#[test]
+fn b28_errors_of_memory_accesses_and_dma_can_be_injected() {
+    const OUTBOUND: u64 = 0x4000_0000_0000_0000;
+    const INBOUND: u64 = 0x8000_0000_0000_0000;
+    const READ: u64 = 0x0800_0000_0000_0000;
+    const WRITE: u64 = 0x0400_0000_0000_0000;
+    let machine = Machine::new();
+    let inject =
+        |wide: u64, function: u64, address, mask| machine.call(96, [0, PE, wide, function, address, mask]);
+    for (wide, function, status) in
+        [(0, 0, PARAMETER), (1, 6, PARAMETER), (0, 12, UNSUPPORTED), (1, 19, UNSUPPORTED)]
+    {
+        assert_eq!(inject(wide, function, 0, 0), status, "nothing is the PE's yet: {wide} {function}");
+        assert_eq!(injected(&machine)[0], 0);
+    }
+    // Segments 7 and 9 of M32, which has 512 of 4 MiB.
+    // The registers hold 48 bits of it: 0x0006 isn't there.
+    let m32 = 0x0006_00c0_0000_0000;
+    let low = 0xffff_ffff_ffff;
+    let segment = |number: u64| m32 + (number << 22);
+    for number in [7, 9] {
+        assert_eq!(machine.call(29, [0, PE, 1, 0, number]), SUCCESS);
+    }
+    assert_eq!(inject(0, 0, 0, 0), SUCCESS);
+    assert_eq!(injected(&machine), [OUTBOUND | READ, segment(7) & low, 0xffff_ffc0_0000]);
+    assert_eq!(inject(0, 7, segment(9) + 0x1234, 0xffff_ffff_fff0), SUCCESS);
+    assert_eq!(injected(&machine), [OUTBOUND | WRITE, (segment(9) + 0x1234) & low, 0xffff_ffff_fff0]);
+    assert_eq!(inject(0, 1, segment(8), 0xff), SUCCESS, "another PE's address");
+    assert_eq!(injected(&machine), [OUTBOUND | READ, segment(7) & low, 0xffff_ffc0_0000]);
+    // M64, split into 512 of 512 MiB.
+    assert_eq!(machine.call(28, [0, 2, 31, M64, 0, M64_SIZE]), SUCCESS);
+    assert_eq!(machine.call(27, [0, 2, 31, 1]), SUCCESS);
+    assert_eq!(inject(1, 6, 0, 0), SUCCESS);
+    assert_eq!(injected(&machine), [OUTBOUND | WRITE, (M64 + PE * (512 << 20)) & low, 0xffff_e000_0000]);
+    // DMA: a bypass window, with what is outside it taken for the whole.
+    assert_eq!(machine.real(2 * PE + 1, BYPASS, GIB), SUCCESS);
+    assert_eq!(inject(1, 15, 0, 0), SUCCESS);
+    assert_eq!(injected(&machine), [INBOUND | READ, 0, 0xffff_c000_0000]);
+    assert_eq!(inject(1, 16, BYPASS | 0x5000, 0xffff_ffff_f000), SUCCESS);
+    assert_eq!(injected(&machine), [INBOUND | WRITE, 0x5000, 0xffff_ffff_f000]);
+    assert_eq!(inject(0, 16, 0, 0), UNSUPPORTED, "window 0 is closed");
+    assert_eq!(injected(&machine)[0], 0);
+}
+
+#[test]
+fn b29_an_error_of_dma_covers_all_levels_of_a_window() {
+    let machine = Machine::new();
+    // Two levels of 64 KiB and pages of 64 KiB: 42 bits.
+    let window = 2 * PE;
+    assert_eq!(machine.call(44, [0, PE, window, 2, 0x100_0000, 0x1_0000, 0x1_0000]), SUCCESS);
+    assert_eq!(machine.call(96, [0, PE, 0, 12, 0, 0]), SUCCESS);
+    assert_eq!(injected(&machine), [0x8800_0000_0000_0000, 0, 0xfc00_0000_0000]);
+}
+
 #[test]
 fn b31_a_bridge_whose_reset_fails_is_dead() {
     let machine = Machine::new();
@@ -419,12 +478,11 @@ fn b34_the_output_of_get_option_is_checked() {
     }
 }
 
-/// Slots here can't be switched, and the call isn't claimed.
 #[test]
 fn b35_set_power_state_reads_no_null_pointer() {
     let machine = Machine::new();
-    assert_eq!(machine.call(80, [121]), 0);
-    for pointer in [0, OUT, FIRMWARE.start] {
+    assert_eq!(machine.call(121, [1, 0, OUT]), UNSUPPORTED, "slots here can't be switched");
+    for pointer in [0, FIRMWARE.start] {
         refuses(&machine, 121, &[1, 0, pointer]);
     }
 }
@@ -488,8 +546,6 @@ fn b42_nothing_is_left_to_be_done_later() {
 // |---|---|
 // | B2 | Naples' 32-bit bypass bit: PHB3 isn't driven, and no node here says `ibm,32-bit-bypass-supported` |
 // | B18 | shared: two windows for each PE; the modes with 4, 8 and 16 aren't documented |
-// | B28 | shared: errors of config accesses can be injected, others are UNSUPPORTED (`pci_calls`) |
-// | B29 | DMA injection, which there is none of |
 // | B30 | no verbose mode: what freezes a PE is told when the OS asks (64) |
 // | B32 | shared: one record for each PE, as the bridge keeps it, with no history |
 // | B37 | CAPI isn't served |

@@ -446,11 +446,29 @@ fn config_errors_can_be_injected() {
         ([0, 7, 0, 4, 0, 0], PARAMETER),
         ([0, 5, 0, 20, 0, 0], PARAMETER),
         ([0, 5, 0, 2, 0, 0], PARAMETER),
-        ([0, 5, 0, 0, 0, 0], UNSUPPORTED),
-        ([0, 5, 0, 12, 0, 0], UNSUPPORTED),
+        ([0, 5, 0, 9, 0, 0], PARAMETER),
+        ([0, 5, 1 << 32, 4, 0, 0], PARAMETER),
+        ([0, 5, 0, 1 << 32 | 4, 0, 0], PARAMETER),
         ([6, 5, 0, 4, 0, 0], PARAMETER),
     ] {
         assert_eq!(machine.call(96, args), status, "{args:x?}");
+    }
+}
+
+#[test]
+fn power_of_a_slot_stays() {
+    let machine = Machine::new();
+    let state = |value: u8| {
+        machine.ram.write8(OUT, value);
+        machine.call(121, [0xdead, 0, OUT])
+    };
+    for value in 0..=3 {
+        assert_eq!(state(value), UNSUPPORTED, "{value}");
+    }
+    assert_eq!(state(4), PARAMETER);
+    assert_eq!(state(0xff), PARAMETER);
+    for bad in [[0, 6, OUT], [0, 1 << 32, OUT], [0, 0, 0], [0, 0, FIRMWARE.start]] {
+        assert_eq!(machine.call(121, bad), PARAMETER, "{bad:x?}");
     }
 }
 
@@ -459,7 +477,7 @@ fn every_pci_call_is_claimed_by_check_token() {
     let machine = Machine::new();
     let served = [
         13, 14, 15, 16, 17, 18, 23, 26, 27, 28, 29, 31, 32, 37, 39, 40, 44, 45, 49, 53, 60, 62, 64, 96, 97,
-        119, 120, 126, 157, 179, 180,
+        119, 120, 121, 126, 157, 179, 180,
     ];
     for token in served {
         assert_eq!(machine.call(80, [token]), 1, "{token}");

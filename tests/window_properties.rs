@@ -76,10 +76,10 @@ impl Oracle {
     fn transfer(&self, bus: u64, length: u64, access: u64) -> (Vec<u64>, Option<(FaultKind, u64)>) {
         let mut moved = Vec::new();
         for at in bus..bus + length {
-            if at == bus || at.is_multiple_of(STEP) {
-                if let Err(kind) = self.real(at, access) {
-                    return (moved, Some((kind, at)));
-                }
+            if (at == bus || at.is_multiple_of(STEP))
+                && let Err(kind) = self.real(at, access)
+            {
+                return (moved, Some((kind, at)));
             }
             moved.push(self.real(at, access).expect("a step stays in one page"));
         }

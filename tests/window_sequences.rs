@@ -93,6 +93,7 @@ impl Run {
         for _ in 0..6 + random.below(14) {
             let phb = random.pick(&bridges);
             self.touched[phb] = true;
+            self.machine.models[phb].set_kill_reads(random.below(4) as u32);
             let doomed = self.bridges[phb].doomed && self.bridges[phb].phase == Phase::Working;
             self.before = doomed.then(|| self.bridges[phb].clone());
             self.step(phb, random);
@@ -426,7 +427,7 @@ impl Run {
 fn any_sequence_leaves_the_tables_as_the_os_asked() {
     let seed = setting("OPALITE_SEED", 1);
     let only = setting("OPALITE_SEQUENCE", u64::MAX);
-    let sequences = setting("OPALITE_SEQUENCES", 12_000);
+    let sequences = setting("OPALITE_SEQUENCES", 20_000);
     let next = AtomicU64::new(0);
     let started = std::time::Instant::now();
     std::thread::scope(|scope| {

@@ -16,6 +16,8 @@ mod queues;
 mod reset;
 #[path = "xive/sources.rs"]
 mod sources;
+#[path = "xive/power9.rs"]
+mod unit;
 #[path = "xive/virtuals.rs"]
 mod virtuals;
 #[path = "model/xive.rs"]

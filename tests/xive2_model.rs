@@ -416,6 +416,8 @@ fn syncs_take_polls_and_read_done_in_seven_bits() {
         assert_eq!(m.load(VC + 0x420), 0);
         assert_eq!(m.load(VC + 0x420), 0);
         assert_eq!(m.load(VC + 0x420), 0xFE00_0000_0000_0000);
+        // Firmware may clear them: the next sync does that anyway.
+        m.store(VC + 0x420, 0);
     }
     assert!(failure(|| m.store(SYNC_POLL + 0x380, 0)).contains("seven syncs"));
     assert!(failure(|| m.load(SYNC_POLL)).contains("SyncPoll page"));
@@ -446,7 +448,7 @@ fn end_watch_loads_by_data_0_and_commits_by_data_0() {
     m.xive.trigger(LISN);
     m.eoi(LISN);
     let engine = VC + 0x580;
-    m.store(engine, 3);
+    m.store(engine, 1 << 55 | 3);
     assert!(failure(|| m.load(engine + 0x28)).contains("before data 0"));
     assert_eq!(m.load(engine + 0x20), 0x8600_0000_0040_0001, "the cached index, not memory's");
     assert_eq!(m.load(engine + 0x28), 0x0000_0000_0050_0004);
@@ -960,20 +962,22 @@ fn translation_tables_are_stored_by_tar_and_tdr() {
 #[test]
 fn kill_reads_back_its_valid_bit_until_done() {
     let m = Machine::up();
-    m.store(VC + 0x18, 0xFF << 32);
-    m.store(VC + 0x10, 1 << 63 | 3 << 48);
-    let reads: Vec<u64> = (0..3).map(|_| m.load(VC + 0x10)).collect();
-    assert_eq!(reads, [1 << 63 | 3 << 48, 1 << 63 | 3 << 48, 3 << 48]);
-    assert_eq!(m.load(VC + 0x18), 0xFF << 32);
+    for page in [VC, PC] {
+        m.store(page + 0x18, 0xFF << 32);
+        m.store(page + 0x10, 1 << 63 | 3 << 48);
+        let reads: Vec<u64> = (0..3).map(|_| m.load(page + 0x10)).collect();
+        assert_eq!(reads, [1 << 63 | 3 << 48, 1 << 63 | 3 << 48, 3 << 48]);
+        assert_eq!(m.load(page + 0x18), 0xFF << 32);
+    }
 }
 
 #[test]
 fn unknown_registers_and_widths_fail() {
     let m = Machine::up();
-    for address in [IC + 0x20, VC + 0xF0, VC + 0x800, PC + 0x10, PC + 0x240, TCTXT + 0x10] {
+    for address in [IC + 0x20, VC + 0xF0, VC + 0x800, PC + 0x20, PC + 0x240, TCTXT + 0x10] {
         assert!(failure(|| m.load(address)).contains("unknown register"), "{address:#x}");
     }
-    for address in [IC + 0x10, IC + 0x80, VC + 0x420, VC + 0x430, PC + 0x10, TCTXT + 0x40] {
+    for address in [IC + 0x10, IC + 0x80, VC + 0x430, PC + 0x20, TCTXT + 0x40] {
         assert!(failure(|| m.store(address, 0)).contains("unknown register"), "{address:#x}");
     }
     assert!(failure(|| m.xive.window(VC + 0x240).write32(0, 0)).contains("4-byte store"));

@@ -3,7 +3,7 @@
 
 mod qemu;
 
-use crate::interrupts::xive1;
+use crate::interrupts::xive;
 use crate::phb;
 use fdt::Fdt;
 
@@ -35,8 +35,10 @@ pub struct Board {
     pub psi: u64,
     /// PSI host bridge: ESB pages of its sources.
     pub psi_esb: u64,
+    /// log2 of the size of one of them.
+    pub psi_page_shift: u32,
     /// XIVE: its regions.
-    pub xive: xive1::Addresses,
+    pub xive: xive::Addresses,
     /// Bridges: their windows.
     pub phb: phb::Addresses,
     /// Memory of the on-chip controller's firmware (HOMER), 4 MiB a chip, outside RAM.

@@ -2,11 +2,11 @@
 //! are those that real machines use.
 
 use super::{Board, Generation};
-use crate::interrupts::xive1;
+use crate::interrupts::xive::{self, p9, p10};
 use crate::phb;
 
 /// Machines that this image boots.
-pub const BOARDS: &[&Board] = &[&POWERNV9];
+pub const BOARDS: &[&Board] = &[&POWERNV9, &POWERNV10];
 
 static POWERNV9: Board = Board {
     compatible: "qemu,powernv9",
@@ -16,21 +16,51 @@ static POWERNV9: Board = Board {
     lpc: 0x0006_0300_0000_0000,
     psi: 0x0006_0302_0300_0000,
     psi_esb: 0x0006_0302_031c_0000,
-    xive: xive1::Addresses {
+    psi_page_shift: 12,
+    xive: xive::Addresses {
         ic: 0x0006_0302_0310_0000,
         tm: 0x0006_0302_0318_0000,
-        pc: 0x0006_0180_0000_0000,
-        pc_size: 0x10_0000_0000,
-        vc: 0x0006_0100_0000_0000,
-        vc_size: 0x80_0000_0000,
+        regions: xive::Regions::Power9(p9::Regions {
+            pc: 0x0006_0180_0000_0000,
+            pc_size: 0x10_0000_0000,
+            vc: 0x0006_0100_0000_0000,
+            vc_size: 0x80_0000_0000,
+        }),
     },
-    phb: phb::Addresses {
-        chip_stride: 1 << 42,
-        mmio64: [0x0006_0000_0000_0000, 0x0006_0200_0000_0000],
-        mmio32: 0x0006_00c0_0000_0000,
-        esb: 0x0006_00c3_0000_0000,
-        registers: 0x0006_00c3_c000_0000,
-    },
+    phb: phb::Addresses { chip_stride: 1 << 42, ..BRIDGES },
     homer: 0x0000_203f_fd80_0000,
     occ_common: 0x0000_203f_ff80_0000,
+};
+
+/// Windows of the bridges of POWER9 and POWER10.
+const BRIDGES: phb::Addresses = phb::Addresses {
+    chip_stride: 0,
+    mmio64: [0x0006_0000_0000_0000, 0x0006_0200_0000_0000],
+    mmio32: 0x0006_00c0_0000_0000,
+    esb: 0x0006_00c3_0000_0000,
+    registers: 0x0006_00c3_c000_0000,
+};
+
+/// `powernv10-rainier` has the same tree.
+static POWERNV10: Board = Board {
+    compatible: "qemu,powernv10",
+    generation: Generation::Power10,
+    chip_stride: 1 << 44,
+    psi_esb: 0x0006_0302_0200_0000,
+    psi_page_shift: 16,
+    xive: xive::Addresses {
+        ic: 0x0006_0302_0000_0000,
+        tm: 0x0006_0302_0318_0000,
+        regions: xive::Regions::Power10(p10::Regions {
+            esb: 0x0006_0500_0000_0000,
+            end: 0x0006_0600_0000_0000,
+            nvpg: 0x0006_0400_0000_0000,
+        }),
+    },
+    phb: phb::Addresses { chip_stride: 1 << 44, ..BRIDGES },
+    homer: 0x0000_300f_fd80_0000,
+    occ_common: 0x0000_300f_ff80_0000,
+    xscom: 0x0006_03fc_0000_0000,
+    lpc: 0x0006_0300_0000_0000,
+    psi: 0x0006_0302_0300_0000,
 };

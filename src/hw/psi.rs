@@ -1,4 +1,4 @@
-//! PSI host bridge of POWER9: the interrupts of the chip's own units (LPC and what hangs on it, I2C, SBE …).
+//! PSI host bridge of POWER9 and POWER10: the interrupts of the chip's own units (LPC and what hangs on it, I2C, SBE …).
 //!
 //! Registers: `reference/platform-qemu-powernv.md` §3.5. The BAR is left where the machine put it.
 
@@ -46,7 +46,6 @@ pub enum Input {
 pub const INPUTS: u32 = 14;
 /// Source numbers that are set aside for them: the base is or-ed with the input.
 const ALIGN: u32 = 16;
-const PAGE_SHIFT: u32 = 12;
 
 /// Address of the ESB pages, and the bit that makes them valid.
 #[doc(alias = "PSIHB_ESB_CI_BASE")]
@@ -54,6 +53,11 @@ const ESB_BASE: u64 = 0x60;
 #[doc(alias = "PSIHB_ESB_NOTIF_ADDR")]
 const NOTIFY_ADDRESS: u64 = 0x68;
 const VALID: u64 = 1;
+/// POWER10: ESB pages have 64 KiB.
+#[doc(alias = "PSIHB10_ESB_CI_64K")]
+const PAGES_64K: u64 = 1 << 62;
+/// log2 of an ESB page on POWER10; those of POWER9 have 4 KiB.
+const SHIFT_64K: u32 = 16;
 /// Number of the first source, in the upper half.
 #[doc(alias = "PSIHB_IVT_OFFSET")]
 const SOURCE_BASE: u64 = 0x70;
@@ -70,34 +74,30 @@ pub struct Psi {
 
 impl Psi {
     /// Connects the bridge whose registers these are to its chip's interrupt controller, all inputs off. `esb` is
-    /// where its ESB pages shall be, `pages` is what will answer there.
+    /// where its ESB pages shall be, `page_shift` is log2 of their size (12 on POWER9, 16 on POWER10), `pages` is
+    /// what will answer there.
     ///
     /// # Errors
     /// `Resource` when no source numbers are left.
     pub fn connect(
         registers: &dyn Mmio,
         esb: u64,
+        page_shift: u32,
         pages: Box<dyn Mmio>,
         controller: &mut dyn Sources,
     ) -> Result<Self> {
         let first = controller.reserve(ALIGN, ALIGN)?;
         registers.write64(ESB_BASE, 0);
-        registers.write64(ESB_BASE, esb | VALID);
+        let size = if page_shift == SHIFT_64K { PAGES_64K } else { 0 };
+        registers.write64(ESB_BASE, esb | size | VALID);
         for input in 0..u64::from(INPUTS) {
-            pages.read64((input << PAGE_SHIFT) + esb::SET_OFF);
+            pages.read64((input << page_shift) + esb::SET_OFF);
         }
         registers.write64(SOURCE_BASE, u64::from(first.0) << 32);
         registers.write64(NOTIFY_ADDRESS, controller.notify_port(NotifyPort::Psi) | VALID);
         registers.write64(INTERRUPT_CONTROL, RESET);
         registers.write64(INTERRUPT_CONTROL, 0);
-        controller.register(Source {
-            first,
-            count: INPUTS,
-            esb,
-            page_shift: PAGE_SHIFT,
-            level: 0..INPUTS,
-            pages,
-        });
+        controller.register(Source { first, count: INPUTS, esb, page_shift, level: 0..INPUTS, pages });
         Ok(Self { first })
     }
 

@@ -6,7 +6,7 @@
 
 mod bitmap;
 pub mod source;
-pub mod xive1;
+pub mod xive;
 
 use crate::error::{Error, Result};
 use crate::mem::{MemoryMap, OsBuffer};
@@ -90,6 +90,8 @@ pub struct SourceInfo {
 
 /// GET_IRQ_INFO: the trigger page is a page of its own.
 pub const IRQ_TRIGGER_PAGE: u64 = 1;
+/// GET_IRQ_INFO: a store to the ESB page ends the interrupt.
+pub const IRQ_STORE_EOI: u64 = 0x40;
 /// GET_IRQ_INFO: level-sensitive.
 pub const IRQ_LSI: u64 = 4;
 

@@ -115,6 +115,7 @@ const CALLS: &[(usize, Call)] = &[
     nested!(117, "CONSOLE_FLUSH", console::flush),
     call!(119, "PCI_GET_PRESENCE_STATE", pci::get_presence_state),
     call!(120, "PCI_GET_POWER_STATE", pci::get_power_state),
+    call!(121, "PCI_SET_POWER_STATE", pci::set_power_state),
     call!(126, "PCI_TCE_KILL", pci::tce_kill),
     call!(127, "NMMU_SET_PTCR", system::nmmu_set_ptcr),
     call!(128, "XIVE_RESET", interrupts::reset),

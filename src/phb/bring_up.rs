@@ -1,6 +1,6 @@
 //! Finding the bridges in the device tree and bringing each one up. At boot only, before any call.
 
-use super::generation::{Generation, PHB4};
+use super::generation::{self, Generation};
 use super::phb4::{Interrupts, Parts, Phb4};
 use super::reset::Progress;
 use super::stack::{Stack, Windows};
@@ -19,8 +19,10 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 /// A bridge as the device tree names it: one stack of a PEC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct StackNode {
+    /// What its generation is like.
+    pub generation: &'static Generation,
     /// Its chip.
     pub chip: ChipId,
     /// Its PEC.
@@ -34,9 +36,6 @@ pub struct StackNode {
     /// Its number on the chip.
     pub phb_index: u32,
 }
-
-/// Bridges on a POWER9 chip.
-const PHBS_PER_CHIP: u64 = 6;
 
 /// Where a machine has room for its bridges' windows: those of chip 0. The size of each is the same everywhere.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +55,7 @@ pub struct Addresses {
 impl StackNode {
     /// OPAL's number for the bridge.
     pub fn opal_id(&self) -> u64 {
-        u64::from(self.chip.0) * PHBS_PER_CHIP + u64::from(self.phb_index)
+        u64::from(self.chip.0) * self.generation.ids_per_chip + u64::from(self.phb_index)
     }
 
     /// Where its windows go (`reference/phb-dma-windows.md` §1.5).
@@ -91,9 +90,10 @@ pub fn stacks(tree: &fdt::Fdt<'_>) -> Vec<StackNode> {
     for xscom in tree.all_nodes().filter(|node| node.name.starts_with("xscom@")) {
         let chip = ChipId(number(&xscom, "ibm,chip-id").unwrap_or(0));
         for pec in xscom.children() {
-            if !is_compatible(&pec, b"ibm,power9-pbcq") {
+            let mut generations = generation::ALL.into_iter();
+            let Some(generation) = generations.find(|one| is_compatible(&pec, one.pec.as_bytes())) else {
                 continue;
-            }
+            };
             let Some(reg) = pec.property("reg") else { continue };
             let mut reg = cells(reg.value);
             let (Some(nest), Some(pci)) = (reg.next(), reg.nth(1)) else { continue };
@@ -103,7 +103,7 @@ pub fn stacks(tree: &fdt::Fdt<'_>) -> Vec<StackNode> {
                 else {
                     continue;
                 };
-                found.push(StackNode { chip, pec: pec_index, nest, pci, stack: at, phb_index });
+                found.push(StackNode { generation, chip, pec: pec_index, nest, pci, stack: at, phb_index });
             }
         }
     }
@@ -129,7 +129,7 @@ pub fn bring_up<I: Mmio + 'static, R: Ram + 'static>(
     registers: impl FnOnce(u64) -> I,
     reserve: &mut dyn FnMut(u16) -> Result<Interrupts>,
 ) -> Result<Box<dyn Phb>> {
-    let generation: &'static Generation = &PHB4;
+    let generation = node.generation;
     let windows = node.windows(addresses);
     let identity = Identity {
         opal_id: node.opal_id(),

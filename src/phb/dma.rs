@@ -17,6 +17,9 @@ use crate::sync::wait_until;
 /// The longest that one step of a kill may take: above any PCIe completion timeout that is configured here.
 const KILL_STEP_US: u64 = 100_000;
 
+/// The longest that a bridge without DMA may take to say so.
+const WRITE_SYNC_US: u64 = 100;
+
 /// Settings of a whole bridge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PhbOption {
@@ -133,6 +136,18 @@ pub(super) fn sync_words(writes: bool) -> (DmaSync, DmaSync) {
 pub(super) const FROZEN: u64 = 1 << 63;
 
 impl<I: Mmio, R: Ram> Phb4<I, R> {
+    /// Finds out whether writes can be waited for besides reads: QEMU's PHB5 never says that its writes are done.
+    pub(super) fn find_write_sync(&mut self) {
+        if !self.generation.write_sync {
+            return;
+        }
+        let (start, done) = sync_words(true);
+        DMA_SYNC.write(&self.regs, start);
+        if wait_until(WRITE_SYNC_US, || DMA_SYNC.read(&self.regs).bits() & done.bits() == done.bits()) {
+            (self.sync_start, self.sync_done) = (start, done);
+        }
+    }
+
     /// The queue takes a kill.
     #[inline(always)]
     fn start_kill(&self, kill: Kill) {

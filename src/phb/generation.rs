@@ -26,8 +26,12 @@ pub struct Generation {
     pub translation: Translation,
     /// CTRLR's bits that are always set, besides the options.
     pub ctrlr: u64,
-    /// PCIe generation of its fastest link.
-    pub max_link_speed: u8,
+    /// `compatible` of its PECs in the machine's tree.
+    pub pec: &'static str,
+    /// From the OPAL number of a chip's first bridge to the next chip's.
+    pub ids_per_chip: u64,
+    /// PCIe generation of the fastest link of a bridge with 512 PEs, and of a smaller one.
+    pub max_link_speed: [u8; 2],
     /// ASN_CMPM, where the register exists.
     pub asn_compare: Option<u64>,
     /// Lane equalisation, register by register.
@@ -40,14 +44,21 @@ pub struct Generation {
     pub errors: [ErrorGroup; 5],
     /// Whether writes can be waited for besides reads after a TCE kill.
     pub write_sync: bool,
+    /// A link that goes down must not look for a partner meanwhile (erratum HW551382).
+    pub hold_detect: bool,
 }
+
+const TRANSLATION: Translation =
+    Translation { page_sizes: 1 << 12 | 1 << 16 | 1 << 21 | 1 << 30, no_translate_50: true };
 
 /// POWER9.
 pub static PHB4: Generation = Generation {
-    translation: Translation { page_sizes: 1 << 12 | 1 << 16 | 1 << 21 | 1 << 30, no_translate_50: true },
+    translation: TRANSLATION,
     // 64K interrupt pages, and no TCE CLB (erratum HW557787).
     ctrlr: 0x0010_0400_0000_0000,
-    max_link_speed: 4,
+    pec: "ibm,power9-pbcq",
+    ids_per_chip: 6,
+    max_link_speed: [4, 4],
     asn_compare: Some(0x0c00_ff00_0000_0001),
     lane_equalisation: &[
         (0x1ad0, 0x5454_5454_5454_5454),
@@ -59,47 +70,92 @@ pub static PHB4: Generation = Generation {
     ],
     dlp_control: 0,
     phy_equalisation: None,
-    errors: [
-        ErrorGroup {
-            base: 0xd00,
-            lem: 0xffff_ff0f_ffff_ffff,
-            interrupt: 0x2008_400e_0820_0000,
-            freeze: 0x0000_000a_0000_0000,
-            fence: 0xdff7_bd05_f7dd_fff0,
-            first_mask: 0,
-        },
-        ErrorGroup {
-            base: 0xd80,
-            lem: 0xffff_ffff_fbff_ffff,
-            interrupt: 0xc400_38fc_0180_4070,
-            freeze: 0xc000_18b8_0100_0060,
-            fence: 0x3bff_d703_fa7f_bf8f,
-            first_mask: 0x0000_0000_0400_0000,
-        },
-        ErrorGroup {
-            base: 0xe00,
-            lem: u64::MAX,
-            interrupt: 0x0000_6100_0080_00a8,
-            freeze: 0x0000_6000_0000_0000,
-            fence: 0xffff_feff_ff7f_ff57,
-            first_mask: 0,
-        },
-        ErrorGroup {
-            base: 0xe80,
-            lem: u64::MAX,
-            interrupt: 0x6051_0050_c000_0000,
-            freeze: 0x6000_0000_c000_0000,
-            fence: 0x9fae_ffaf_3fff_ffff,
-            first_mask: 0,
-        },
-        ErrorGroup {
-            base: 0xc80,
-            lem: u64::MAX,
-            interrupt: 0xca88_80cc_0000_0000,
-            freeze: 0x0000_0040_0000_0000,
-            fence: 0x3577_7033_ff00_0000,
-            first_mask: 0,
-        },
-    ],
+    errors: with_alike(ErrorGroup {
+        base: 0xd00,
+        lem: 0xffff_ff0f_ffff_ffff,
+        interrupt: 0x2008_400e_0820_0000,
+        freeze: 0x0000_000a_0000_0000,
+        fence: 0xdff7_bd05_f7dd_fff0,
+        first_mask: 0,
+    }),
     write_sync: false,
+    hold_detect: false,
 };
+
+/// RXE_ARB, RXE_MRG, RXE_TCE and RXPHB, which are alike in both.
+const ALIKE: [ErrorGroup; 4] = [
+    ErrorGroup {
+        base: 0xd80,
+        lem: 0xffff_ffff_fbff_ffff,
+        interrupt: 0xc400_38fc_0180_4070,
+        freeze: 0xc000_18b8_0100_0060,
+        fence: 0x3bff_d703_fa7f_bf8f,
+        first_mask: 0x0000_0000_0400_0000,
+    },
+    ErrorGroup {
+        base: 0xe00,
+        lem: u64::MAX,
+        interrupt: 0x0000_6100_0080_00a8,
+        freeze: 0x0000_6000_0000_0000,
+        fence: 0xffff_feff_ff7f_ff57,
+        first_mask: 0,
+    },
+    ErrorGroup {
+        base: 0xe80,
+        lem: u64::MAX,
+        interrupt: 0x6051_0050_c000_0000,
+        freeze: 0x6000_0000_c000_0000,
+        fence: 0x9fae_ffaf_3fff_ffff,
+        first_mask: 0,
+    },
+    ErrorGroup {
+        base: 0xc80,
+        lem: u64::MAX,
+        interrupt: 0xca88_80cc_0000_0000,
+        freeze: 0x0000_0040_0000_0000,
+        fence: 0x3577_7033_ff00_0000,
+        first_mask: 0,
+    },
+];
+
+const fn with_alike(txe: ErrorGroup) -> [ErrorGroup; 5] {
+    let [arb, mrg, tce, phb] = ALIKE;
+    [txe, arb, mrg, tce, phb]
+}
+
+/// POWER10. Its sources keep their PQ bits in the bridge, as POWER9's do, and notify the interrupt controller.
+pub static PHB5: Generation = Generation {
+    translation: TRANSLATION,
+    // 64K interrupt pages, and no TCE CLB (erratum HW557787).
+    ctrlr: 0x0010_0400_0000_0000,
+    pec: "ibm,power10-pbcq",
+    ids_per_chip: 18,
+    max_link_speed: [5, 4],
+    asn_compare: None,
+    lane_equalisation: &[
+        (0x1ad0, 0x4444_4444_4444_4444),
+        (0x1ad8, 0x4444_4444_4444_4444),
+        (0x1ae0, 0x4444_4444_4444_4444),
+        (0x1ae8, 0x4444_4444_4444_4444),
+        (0x1af0, 0x4444_4444_4444_4444),
+        (0x1af8, 0x4444_4444_4444_4444),
+        (0x1b00, 0x9999_9999_9999_9999),
+        (0x1b08, 0x9999_9999_9999_9999),
+    ],
+    // No scaled flow control (SW527785).
+    dlp_control: 1 << 3,
+    phy_equalisation: Some(0x80f4_ffff_ff0f_9c00),
+    errors: with_alike(ErrorGroup {
+        base: 0xd00,
+        lem: 0xffff_ff0f_ffff_ffff,
+        interrupt: 0x2008_50be_0820_0020,
+        freeze: 0x0000_500a_0000_0000,
+        fence: 0xdff7_af41_f7dd_ffdf,
+        first_mask: 0,
+    }),
+    write_sync: true,
+    hold_detect: true,
+};
+
+/// Every generation.
+pub static ALL: [&Generation; 2] = [&PHB4, &PHB5];

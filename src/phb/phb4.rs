@@ -66,7 +66,7 @@ pub(super) struct Sizes {
     pub mrt: usize,
 }
 
-/// A bridge of POWER9, with its registers in `I` and memory in `R`.
+/// A bridge of POWER9 or POWER10, with its registers in `I` and memory in `R`.
 #[derive(Debug)]
 pub struct Phb4<I, R> {
     pub(super) regs: I,
@@ -148,7 +148,8 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         let pes = usize::from(limits.count());
         let info =
             PhbInfo::new(identity, version, limits, sources, sizes.mbt, interrupts.base, &windows, &tables);
-        let (sync_start, sync_done) = dma::sync_words(generation.write_sync);
+        let (sync_start, sync_done) = dma::sync_words(false);
+        let [fast, slow] = generation.max_link_speed;
         let mut phb = Self {
             regs,
             ram,
@@ -159,7 +160,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             sources,
             sizes,
             interrupts,
-            max_link_speed: generation.max_link_speed,
+            max_link_speed: if big { fast } else { slow },
             sync_start,
             sync_done,
             m64: windows.m64,
@@ -178,6 +179,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             known: Vec::new(),
         };
         phb.initialise()?;
+        phb.find_write_sync();
         Ok(phb)
     }
 

@@ -190,6 +190,8 @@ bitfield! {
     /// DLP_TRAIN_CTL.
     #[derive(Clone, Copy)]
     pub struct TrainCtl(u64);
+    /// The link doesn't look for a partner.
+    pub bool, hold_detect, set_hold_detect: ibm(12);
     /// Something answers at the other end.
     pub bool, present, _: ibm(19);
     /// The core is still in reset.

@@ -237,11 +237,15 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
                 self.root_change(BRIDGE_CONTROL, SECONDARY_RESET, 0);
                 self.next(Step::HotReleased, HOT_MS)
             }
-            Step::HotReleased => self.detect(0),
+            Step::HotReleased => {
+                self.hold_detect(false);
+                self.detect(0)
+            }
             Step::PerstAsserted => {
                 self.clear_link_errors();
                 self.set_perst(false);
                 self.root_change(LINK_CONTROL, LINK_DISABLE, 0);
+                self.hold_detect(false);
                 self.detect(0)
             }
             Step::Drain { polls, firs } => {
@@ -336,9 +340,18 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         CRESET.write(&self.regs, reset);
     }
 
+    fn hold_detect(&self, on: bool) {
+        if self.generation.hold_detect {
+            let mut control = DLP_TRAIN_CTL.read(&self.regs);
+            control.set_hold_detect(on);
+            DLP_TRAIN_CTL.write(&self.regs, control);
+        }
+    }
+
     /// Keeps errors of a link that goes down on purpose from being reported.
     fn take_link_down(&mut self) {
         self.set_health(Health::Blocked);
+        self.hold_detect(true);
         self.root_change(AER_CORRECTABLE_MASK, 0, RECEIVER_ERROR);
         MISC_STRAP.write(&self.regs, 0);
         self.regb_enables([0; 3]);

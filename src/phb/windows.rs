@@ -186,6 +186,33 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         (Mbt0(self.mbt.get(window.word0())), Mbt1(self.mbt.get(window.word0() + 1)))
     }
 
+    /// The processor's addresses of M32, or of M64 if `wide`, that are a PE's: the piece that holds `address`, else the
+    /// first one.
+    pub(super) fn memory_of(&self, pe: PeNumber, wide: bool, address: u64) -> Option<Range<u64>> {
+        let windows = if wide { 1..self.mbt.len() / 2 } else { 0..1 };
+        let mut pieces = windows.flat_map(|window| self.pieces_of(pe, window));
+        let first = pieces.next()?;
+        let holder = core::iter::once(first.clone()).chain(pieces).find(|piece| piece.contains(&address));
+        Some(holder.unwrap_or(first))
+    }
+
+    fn pieces_of(&self, pe: PeNumber, window: usize) -> impl Iterator<Item = Range<u64>> {
+        let (word0, word1) = (Mbt0(self.mbt.get(2 * window)), Mbt1(self.mbt.get(2 * window + 1)));
+        let single = word0.mode() == MODE_SINGLE;
+        let count = if single { 1 } else { self.mdt.len() as u64 };
+        let size = (word1.mask().wrapping_neg() & MASK_FIELD) * PAGE / count.max(1);
+        let owner = move |piece: u64| match word0.mode() {
+            MODE_SINGLE => word1.pe(),
+            MODE_SEGMENT => piece as u16,
+            _ => (self.mdt.get(piece as usize) >> (48 - 16 * u32::from(word0.column()))) as u16,
+        };
+        let owned = move |piece: &u64| word1.enable() && owner(*piece) == pe.as_u16();
+        (0..count).filter(owned).map(move |piece| {
+            let start = word0.base() * PAGE + piece * size;
+            start..start + size
+        })
+    }
+
     fn m64_off(&self, window: M64) -> Result<(Mbt0, Mbt1)> {
         let words = self.m64(window);
         if words.1.enable() { Err(Error::Partial(&"window is on")) } else { Ok(words) }

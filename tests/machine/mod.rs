@@ -64,6 +64,7 @@ pub fn nodes() -> Vec<StackNode> {
         .into_iter()
         .zip(0..)
         .map(|((pec, stack), phb_index)| StackNode {
+            generation: &opalite::phb::generation::PHB4,
             chip: ChipId(0),
             pec,
             nest: 0x401_0c00 + 0x400 * pec,

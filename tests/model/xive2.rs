@@ -16,7 +16,8 @@
 //!   NXC flushes take the PC's SYNC table, all others the VC's; the thread is the low 7 bits of the PIR;
 //! - an injected act is done at once, unless the test stalls them: then it never is;
 //! - any sync clears the seven done bits of ENDC_SYNC_DONE until it completes;
-//! - AT_MACRO_KILL: b0 is the valid bit and reads back set until done;
+//! - AT_MACRO_KILL, and PC_AT_KILL at the same offsets of the PC: b0 is the valid bit and reads back set until done;
+//! - ENDC_SYNC_DONE takes stores without effect, a watch's spec takes b8 (look for conflicts): QEMU does both;
 //! - TAR: b0 auto-increment, b12:15 table, b28:31 entry;
 //! - all four watch engines can be assigned; an engine also works without; a machine reset frees all; the
 //!   conflict bits of a spec register are given by the test that injects the conflict;

@@ -102,7 +102,7 @@ fn no_argument_makes_it_panic_or_touch_firmware() {
         }
         machine.ram.write64(LENGTH, numbers.pick(&likely));
         machine.ram.write64(BUFFER, numbers.pick(&likely));
-        let arguments: [u64; 8] = std::array::from_fn(|_| {
+        let arguments: [u64; 7] = std::array::from_fn(|_| {
             if numbers.next().is_multiple_of(8) { numbers.next() } else { numbers.pick(&likely) }
         });
         let code = machine.call(token, &arguments);

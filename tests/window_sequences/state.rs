@@ -1,7 +1,7 @@
 //! A bridge as the OS may think of it: what it asked for and got.
 
 use super::machine::tables::{READ, Shape, WRITE};
-use super::machine::{FIRMWARE, HARDWARE, PARAMETER, SUCCESS, WRONG_STATE};
+use super::machine::{HARDWARE, PARAMETER, SUCCESS, WRONG_STATE};
 use super::model::phb4::FaultKind;
 use super::model::ram::ModelRam;
 use super::{BYPASS, GIB, MAPPED, frame, permission};
@@ -262,5 +262,3 @@ fn moves(index: usize, what: Window, to_four_gib: bool) -> bool {
         (Window::Bypass { end, .. }, _) => to_four_gib && end > 4 * GIB,
     }
 }
-
-const _: () = assert!(FIRMWARE.start % (16 << 20) == 0);

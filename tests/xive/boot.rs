@@ -6,9 +6,7 @@ use super::psi::Write;
 use super::xive::{Access, Place, Xive};
 use opalite::hw::ram::Ram;
 use opalite::interrupts::source::{NotifyPort, Sources};
-use opalite::interrupts::xive1::core_tima_bar;
 use opalite::units::Pir;
-use std::sync::Mutex;
 
 fn stores(machine: &Machine, place: Place) -> Vec<(u64, u64)> {
     let writes = machine.xive.writes();
@@ -203,23 +201,16 @@ fn bare() -> (ModelRam, Xive<ModelRam>) {
 }
 
 fn driver(ram: &ModelRam, xive: &Xive<ModelRam>) -> impl Sources {
-    use opalite::interrupts::xive1::{Addresses, Setup, Tables, Xive1};
+    use opalite::interrupts::xive::{Setup, Tables, Xive as Driver};
     use opalite::mem::Region;
     use opalite::units::ChipId;
-    Xive1::new(Setup {
+    Driver::new(Setup {
         chip: ChipId(0),
         threads: &[Pir(0x04), Pir(0x104)],
-        addresses: Addresses {
-            ic: IC,
-            tm: TM,
-            pc: 0x0006_0180_0000_0000,
-            pc_size: 0x10_0000_0000,
-            vc: VC,
-            vc_size: 0x80_0000_0000,
-        },
+        addresses: ADDRESSES,
         xscom: &xive.scom(),
         ic: xive.window(IC),
-        vc: xive.window(VC),
+        vc: xive.window(ESB),
         ram: ram.clone(),
         tables: Tables::allocate(&mut Region::new(REGION..RAM), ram),
     })
@@ -237,30 +228,10 @@ fn a_thread_of_another_chip_is_left_alone() {
 
 #[test]
 fn each_core_is_told_where_the_tima_is() {
-    struct Scom(Mutex<Vec<(u64, u64)>>);
-    macro_rules! only_write64 {
-        ($($read:ident $write:ident $type:ty),+) => {
-            $(fn $read(&self, _: u64) -> $type {
-                unreachable!()
-            }
-            fn $write(&self, _: u64, _: $type) {
-                unreachable!()
-            })+
-        };
-    }
-    impl opalite::hw::mmio::Mmio for Scom {
-        only_write64!(read8 write8 u8, read16 write16 u16, read32 write32 u32);
-        fn read64(&self, _: u64) -> u64 {
-            unreachable!()
-        }
-        fn write64(&self, offset: u64, value: u64) {
-            self.0.lock().unwrap().push((offset >> 3, value));
-        }
-    }
-    let scom = Scom(Mutex::new(Vec::new()));
+    let scom = Recorder::default();
     // Cores 0, 1, 2, 23.
     for pir in [0x00, 0x04, 0x08, 0x5c] {
-        core_tima_bar(&scom, Pir(pir), TM);
+        ADDRESSES.announce_tima(&scom, Pir(pir));
     }
     let value = 0xc006_0302_0318_0000;
     assert_eq!(

@@ -7,19 +7,15 @@ use opalite::firmware::Firmware;
 use opalite::hw::mmio::Mmio;
 use opalite::hw::psi::Psi as PsiBridge;
 use opalite::hw::ram::Ram;
-use opalite::interrupts::xive1::{Addresses, Setup, Tables, Xive1};
+use opalite::interrupts::xive::{Setup, Tables, Xive as Driver};
 use opalite::mem::{MemoryMap, Region};
 use opalite::opal::dispatch;
 use opalite::services::{Parts, Services};
 use opalite::units::{ChipId, Pir};
 
-pub const IC: u64 = 0x0006_0302_0310_0000;
-pub const TM: u64 = 0x0006_0302_0318_0000;
-pub const VC: u64 = 0x0006_0100_0000_0000;
-/// 48 sets of 8 GiB are for sources.
-pub const END_ESB: u64 = VC + 48 * 0x2_0000_0000;
+pub use super::unit::*;
+
 pub const PSI: u64 = 0x0006_0302_0300_0000;
-pub const PSI_ESB: u64 = 0x0006_0302_031c_0000;
 
 pub const RAM: u64 = 0x1_0000_0000;
 /// Firmware's memory: the last 16 MiB.
@@ -98,7 +94,7 @@ impl Machine {
     pub fn booted() -> Self {
         let ram = ModelRam::new(0, RAM);
         let xive = Xive::new(ram.clone(), 0, &PIRS);
-        Self::boot(ram, xive, Psi::new())
+        Self::boot(ram, xive, psi())
     }
 
     /// In exploitation mode, with what boot did forgotten.
@@ -114,31 +110,24 @@ impl Machine {
         xive.require_pc_vsds(true);
         let memory: &'static ModelRam = Box::leak(Box::new(ram.clone()));
         let mut region = Region::new(REGION + 0x1_2345..RAM);
-        let mut driver = Xive1::new(Setup {
+        let mut driver = Driver::new(Setup {
             chip: ChipId(0),
             threads: &PIRS.map(Pir),
-            addresses: Addresses {
-                ic: IC,
-                tm: TM,
-                pc: 0x0006_0180_0000_0000,
-                pc_size: 0x10_0000_0000,
-                vc: VC,
-                vc_size: 0x80_0000_0000,
-            },
+            addresses: ADDRESSES,
             xscom: &xive.scom(),
             ic: xive.window(IC),
-            vc: xive.window(VC),
+            vc: xive.window(ESB),
             ram: memory,
             tables: Tables::allocate(&mut region, memory),
         })
         .unwrap();
         let wire = xive.clone();
         psi.on_event(move |event| {
-            assert_eq!(event.address, IC + 0x1_0230, "PSI's port");
+            assert_eq!(event.address, PSI_PORT, "PSI's port");
             wire.notify(event.lisn);
         });
         let pages = Box::new(psi.window(PSI_ESB));
-        PsiBridge::connect(&psi.window(PSI), PSI_ESB, pages, &mut driver).unwrap();
+        PsiBridge::connect(&psi.window(PSI), PSI_ESB, PSI_SHIFT, pages, &mut driver).unwrap();
         let all = 0..RAM;
         let map = MemoryMap::new(vec![all], REGION..RAM);
         let services = Services::new(Parts::default());
@@ -248,5 +237,30 @@ impl Machine {
             }
         }
         panic!("no end of donations");
+    }
+}
+
+/// XSCOM that takes 64-bit stores only: register and value.
+#[derive(Default)]
+pub struct Recorder(pub std::sync::Mutex<Vec<(u64, u64)>>);
+
+macro_rules! unreachable_accesses {
+    ($($read:ident $write:ident $type:ty),+) => {
+        $(fn $read(&self, _: u64) -> $type {
+            unreachable!()
+        }
+        fn $write(&self, _: u64, _: $type) {
+            unreachable!()
+        })+
+    };
+}
+
+impl Mmio for Recorder {
+    unreachable_accesses!(read8 write8 u8, read16 write16 u16, read32 write32 u32);
+    fn read64(&self, _: u64) -> u64 {
+        unreachable!()
+    }
+    fn write64(&self, offset: u64, value: u64) {
+        self.0.lock().unwrap().push((offset >> 3, value));
     }
 }

@@ -84,18 +84,18 @@ fn reset_forgets_all_that_the_os_set_up() {
         // Queues and VPs.
         assert_eq!(machine.xive.end(0, (0x80 | PIR) * 8 + 7).unwrap(), [0, 0x5000_0000, 0, 0, 0, 0, 0, 0]);
         assert_eq!(machine.xive.end(0, 0x800 * 8 + 5), None, "the donated page is gone");
-        assert_eq!(machine.xive.nvt(0, 0x800), None);
+        assert_eq!(nvt(&machine.xive, 0x800), None);
         for pir in PIRS {
             assert!(machine.xive.thread_enabled(pir));
             assert_eq!(machine.xive.rings(pir)[0x38], 0x80);
-            assert_eq!(machine.xive.nvt(0, 0x80 | pir).unwrap()[..2], [0x8000_0000, 0]);
+            assert_eq!(nvt(&machine.xive, 0x80 | pir).unwrap()[..2], [0x8000_0000, 0]);
         }
     }
     // The donated memory is the OS's again, and firmware asks for new one.
     machine.ram.write_bytes(DONATED, &[0xff; 0x1_0000]);
     let mut next = DONATED;
-    assert_eq!(machine.allocate_vps(11, &mut next), (0x4000_0800, 10));
-    assert_eq!(machine.vp_info(0x4000_0800), (0, 0x800, 0, 0));
+    assert_eq!(machine.allocate_vps(11, &mut next), (0x4000_0800, 8 + NVT_PAGES as u32 / 64));
+    assert_eq!(machine.vp_info(0x4000_0800), (0, CAM | 0x800, 0, 0));
 }
 
 #[test]
@@ -107,11 +107,9 @@ fn hardware_writes_no_donated_page_after_a_reset() {
     let during = machine.ram.writes().len();
     // Everything that could still be in a cache goes out now, if it is.
     let ic = machine.xive.window(IC);
-    for (scrub, index) in [(0x910, 0x800 * 8 + 5), (0x910, 0x800 * 8 + 7), (0x710, 0x800)] {
-        ic.write64(scrub + 8, 0x0000_001f_ffff_ffff);
-        ic.write64(scrub, 1 << 63 | index);
-        while ic.read64(scrub) >> 63 != 0 {}
-    }
+    scrub_end(&ic, 0x800 * 8 + 5);
+    scrub_end(&ic, 0x800 * 8 + 7);
+    scrub_nvt(&ic, 0x800);
     assert_eq!(machine.ram.writes().len(), during);
 }
 
@@ -124,16 +122,22 @@ fn caches_forget_donated_pages_before_and_translations_after_they_go() {
     let writes = machine.xive.writes();
     let at = |offset, value| writes.iter().position(|write| (write.offset, write.value) == (offset, value));
     // Scrubs that compare the block only.
-    let (ends, nvts) = (at(0x918, 0x0000_000f_0000_0000), at(0x718, 0x0000_001f_0000_0000));
-    assert_eq!(writes[ends.unwrap() + 1].value, 0xa000_0000_0000_0000);
-    assert_eq!(writes[nvts.unwrap() + 1].value, 0xa000_0000_0000_0000);
-    // Kills of all of the PC's translations and of all of the END table's.
-    let (pc, vc) = (at(0x4b0, 1 << 63), at(0x8b0, 0x8003_0000_0000_0000));
-    assert!(ends < nvts && nvts < pc && pc < vc, "{ends:?} {nvts:?} {pc:?} {vc:?}");
+    let mut last = None;
+    for ((register, mask), behind, scrub) in SCRUB_ALL {
+        let found = at(register, mask);
+        assert_eq!(writes[found.unwrap() + behind].value, scrub);
+        assert!(last < found, "{last:?} {found:?}");
+        last = found;
+    }
+    for (register, value) in KILLS {
+        let found = at(register, value);
+        assert!(last < found, "{register:#x}: {last:?} {found:?}");
+        last = found;
+    }
     // Without such pages there is nothing to forget.
     machine.xive.forget_accesses();
     machine.ok(RESET, &[1]);
-    assert!(machine.xive.writes().iter().all(|write| ![0x4b0, 0x8b0].contains(&write.offset)));
+    assert!(machine.xive.writes().iter().all(|write| KILLS.iter().all(|kill| kill.0 != write.offset)));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Sources: 129–131, 139–141.
 
 use super::machine::*;
-use super::xive::{Lost, Place};
+use super::xive::Lost;
 use opalite::hw::ram::Ram;
 
 #[test]
@@ -10,10 +10,10 @@ fn an_ipi_reaches_the_event_queue() {
     machine.ok(SET_QUEUE_INFO, &[PIR.into(), 7, QUEUE, 16, 3]);
     let irq = machine.allocate_irq();
     assert_eq!(irq, 0x10);
-    let esb = VC + (0x10 << 17);
+    let esb = ESB + (0x10 << 17);
     assert_eq!(
         machine.irq_info(irq),
-        IrqInfo { flags: 1, eoi: esb + 0x1_0000, trigger: esb, shift: 17, chip: 0 }
+        IrqInfo { flags: IPI_FLAGS, eoi: esb + 0x1_0000, trigger: esb, shift: 17, chip: 0 }
     );
     assert_eq!(machine.irq_config(irq), (PIR.into(), 0xff, 0x10), "masked, its own number");
     machine.ok(SET_IRQ_CONFIG, &[irq.into(), PIRS[1].into(), 7, 0x1234]);
@@ -52,12 +52,12 @@ fn a_route_waits_until_earlier_events_have_arrived() {
     machine.xive.forget_accesses();
     machine.ok(SET_IRQ_CONFIG, &[irq.into(), PIR.into(), 7, 1]);
     let writes = machine.xive.writes();
-    let notify: Vec<u64> = writes.iter().filter(|w| w.place == Place::Notify).map(|w| w.offset).collect();
-    assert_eq!(notify, [0xd00, 0xd80, 0xe00, 0xc00, 0xc80]);
+    let syncs: Vec<u64> = writes.iter().filter(|w| w.place == SYNC_PLACE).map(|w| w.offset).collect();
+    assert_eq!(syncs, SYNCS);
     let loads = machine.xive.loads();
-    assert_eq!(loads.iter().filter(|load| load.offset == 0x920).count(), 4, "two busy, done, one to clear");
-    assert_eq!(writes.last().map(|write| (write.offset, write.value & 0xf800_0000)), Some((0x920, 0)));
-    assert_eq!(loads.last().map(|load| load.offset), Some(0x800));
+    assert_eq!(loads.iter().filter(|load| load.offset == SYNC_DONE).count(), SYNC_LOADS);
+    assert_eq!(writes.last().map(|write| (write.offset, write.value & SYNC_ANSWERS)), Some((SYNC_DONE, 0)));
+    assert_eq!(loads.last().map(|load| load.offset), Some(SYNC_LAST));
 }
 
 #[test]
@@ -141,8 +141,8 @@ fn a_level_that_was_up_before_it_had_a_route_is_not_forgotten() {
     machine.psi.set_input(8, true);
     assert_eq!(machine.psi.events(), []);
     let irq = PSI_FIRST + 8;
-    let page = PSI_ESB + 0x8000;
-    assert_eq!(machine.irq_info(irq), IrqInfo { flags: 4, eoi: page, trigger: 0, shift: 12, chip: 0 });
+    let page = PSI_ESB + (8 << PSI_SHIFT);
+    assert_eq!(machine.irq_info(irq), IrqInfo { flags: 4, eoi: page, trigger: 0, shift: PSI_SHIFT, chip: 0 });
     machine.ok(SET_IRQ_CONFIG, &[irq.into(), PIR.into(), 7, 0x21]);
     assert_eq!(machine.ram.read32(QUEUE), 0x8000_0021);
     // A change of the route doesn't send it once more.
@@ -199,8 +199,8 @@ fn sync_takes_its_two_types() {
     for types in [1, 2, 3] {
         machine.xive.forget_accesses();
         machine.ok(SYNC, &[types, irq]);
-        let syncs = machine.xive.writes().into_iter().filter(|write| write.place == Place::Notify).count();
-        assert_eq!(syncs, 5);
+        let syncs = machine.xive.writes().into_iter().filter(|write| write.place == SYNC_PLACE).count();
+        assert_eq!(syncs, SYNCS.len());
     }
     assert_eq!(machine.call(SYNC, &[4, irq]), PARAMETER);
     assert_eq!(machine.call(SYNC, &[1 << 32, irq]), PARAMETER);

@@ -12,6 +12,8 @@ use std::fs;
 pub struct Board {
     /// Where the machine loads the image.
     pub load_address: u64,
+    /// The board whose lines count where this one has no file of them.
+    pub lines_of: Option<String>,
     /// The most bytes that an image may have.
     pub size_limit: u64,
     /// How QEMU is started.
@@ -74,6 +76,9 @@ impl Board {
     /// The patterns of a data file of this board: one regular expression a line, `#` begins a comment.
     pub fn patterns(&self, file: &str) -> Result<Vec<Regex>> {
         let path = paths::root().join("boards").join(&self.name).join(file);
+        if let Some(other) = self.lines_of.as_ref().filter(|_| !path.is_file()) {
+            return Self::named(other)?.patterns(file);
+        }
         let text = fs::read_to_string(&path).with_context(|| format!("reading {}", paths::shown(&path)))?;
         text.lines()
             .map(str::trim)

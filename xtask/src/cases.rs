@@ -7,6 +7,8 @@ use crate::{checks::Expect, fetch::Kernel};
 pub struct Case {
     /// What a person calls it; also the name of its log.
     pub name: &'static str,
+    /// QEMU's machine: one of the folders in `boards/`.
+    pub machine: &'static str,
     /// QEMU's version.
     pub qemu: &'static str,
     /// Which kernel.
@@ -35,6 +37,7 @@ const E1000E: &str = "e1000e,netdev=net,romfile=,bus=pcie.1";
 /// NVMe and a network card, each moving data; the others are said as differences from it.
 const USUAL: Case = Case {
     name: "",
+    machine: "powernv9",
     qemu: "10",
     kernel: Kernel::V6_12,
     smp: None,
@@ -77,6 +80,8 @@ const KVM: Case = Case {
     expect: &[Expect::Kvm],
     ..BARE
 };
+/// The usual on POWER10.
+const POWER10: Case = Case { machine: "powernv10", ..USUAL };
 /// Nothing plugged in.
 const BARE: Case = Case { devices: &[], modules: &[], steps: &[], expect: &[], ..USUAL };
 
@@ -211,12 +216,55 @@ pub const CASES: &[Case] = &[
     Case { name: "vfio-6.12-64k", kernel: Kernel::V6_12With64K, ..VFIO },
     Case { name: "kvm-6.12", ..KVM },
     Case { name: "kvm-6.12-64k", kernel: Kernel::V6_12With64K, ..KVM },
+    Case { name: "power10-kvm", machine: "powernv10", ..KVM },
+    Case { name: "power10-6.12", compare: true, ..POWER10 },
+    Case {
+        name: "power10-6.1-nobypass",
+        kernel: Kernel::V6_1,
+        append: "iommu=nobypass",
+        expect: USUAL_WITHOUT_BYPASS,
+        ..POWER10
+    },
+    Case {
+        name: "power10-rainier",
+        machine: "powernv10-rainier",
+        qemu: "10",
+        steps: &["nvme", "net"],
+        expect: &[Expect::Nvme, Expect::Net],
+        ..POWER10
+    },
+    Case {
+        name: "power10-cpus-4",
+        smp: Some(4),
+        steps: &["cpus", "nvme", "net", "irq", "pci"],
+        expect: &[Expect::Cpus(4), Expect::Nvme, Expect::Net, Expect::Msi("nvme0q"), Expect::Msi("eth0")],
+        ..POWER10
+    },
+    // A bridge each for an LSI and for 32-bit DMA through window 0.
+    Case {
+        name: "power10-lsi-and-dma32",
+        devices: &[
+            "rtl8139,netdev=net,romfile=,bus=pcie.3",
+            "usb-ehci,id=usb,bus=pcie.5",
+            "usb-storage,drive=stick,bus=usb.0",
+        ],
+        modules: &["8139cp", "ehci-pci", "usb-storage", "sd_mod"],
+        steps: &["net", "sd", "irq", "pci", "dma"],
+        expect: &[
+            Expect::Net,
+            Expect::Disk,
+            Expect::Lsi("eth0"),
+            Expect::Lsi("ehci_hcd"),
+            Expect::Mask("ehci-pci", 32),
+        ],
+        ..POWER10
+    },
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{initramfs, paths};
+    use crate::{board::Board, initramfs, paths};
 
     #[test]
     fn every_case_has_its_own_name_and_steps_that_exist() {
@@ -233,6 +281,7 @@ mod tests {
                     case.name
                 );
             }
+            assert!(Board::named(case.machine).is_ok(), "{}: no machine {}", case.name, case.machine);
             assert!(!case.compare || case.steps.contains(&"pci"), "{}: nothing to compare", case.name);
         }
     }

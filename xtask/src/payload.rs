@@ -34,21 +34,21 @@ const SKIBOOTS_FAULTS: &[&str] = &[
 
 /// Runs it on our firmware and on QEMU's own, or on the one that is named, and gives its cases.
 pub fn run(firmware: Option<&str>) -> Result<Vec<Check>> {
-    let runs = match firmware {
-        Some(one) => vec![Some(one)],
-        None => vec![None, Some("skiboot")],
-    };
+    let mut runs = vec![("powernv9", firmware), ("powernv10", firmware)];
+    if firmware.is_none() {
+        runs.push(("powernv9", Some("skiboot")));
+    }
     let mut checks = Vec::new();
-    for firmware in runs {
+    for (machine, firmware) in runs {
         let skiboot = firmware == Some("skiboot");
-        let name = if skiboot { "payload on skiboot" } else { "payload" };
-        checks.extend(judge(name, run_on(firmware, name)?, skiboot));
+        let name = format!("payload on {machine}{}", if skiboot { " under skiboot" } else { "" });
+        checks.extend(judge(&name, run_on(machine, firmware, &name)?, skiboot));
     }
     Ok(checks)
 }
 
-fn run_on(firmware: Option<&str>, name: &str) -> Result<Outcome> {
-    let board = Board::named("powernv9")?;
+fn run_on(machine: &str, firmware: Option<&str>, name: &str) -> Result<Outcome> {
+    let board = Board::named(machine)?;
     let mut launch = Launch::new(&board, Qemu::select(QEMU)?, image::payload()?);
     launch.firmware = boot::firmware(firmware, &board)?;
     launch.append.clear();

@@ -185,10 +185,16 @@ fn image_checks() -> Result<Vec<Check>> {
 
 /// What the Linux cases share: everything that is fetched or built once.
 struct Ready {
-    board: Board,
+    boards: HashMap<&'static str, Board>,
     firmware: Option<PathBuf>,
     guests: HashMap<Kernel, Guest>,
     qemus: HashMap<&'static str, Qemu>,
+}
+
+impl Ready {
+    fn board(&self, case: &Case) -> Result<&Board> {
+        self.boards.get(case.machine).context("a board")
+    }
 }
 
 /// Runs the cases, two at a time; each prints its checks when it is done.
@@ -198,12 +204,15 @@ fn linux(only: Option<&str>, firmware: Option<&str>, sum: &Sum) -> Result<Vec<Ch
     if cases.is_empty() {
         bail!("no case has {} in its name", only.unwrap_or_default());
     }
-    let board = Board::named("powernv9")?;
-    let firmware = boot::firmware(firmware, &board)?;
-    let mut ready = Ready { board, firmware, guests: HashMap::new(), qemus: HashMap::new() };
+    // One image boots all machines.
+    let firmware = boot::firmware(firmware, &Board::named("powernv9")?)?;
+    let mut ready = Ready { boards: HashMap::new(), firmware, guests: HashMap::new(), qemus: HashMap::new() };
     for case in &cases {
         if let Entry::Vacant(place) = ready.guests.entry(case.kernel) {
             place.insert(boot::fetched_guest(case.kernel)?);
+        }
+        if let Entry::Vacant(place) = ready.boards.entry(case.machine) {
+            place.insert(Board::named(case.machine)?);
         }
         if let Entry::Vacant(place) = ready.qemus.entry(case.qemu) {
             place.insert(Qemu::select(case.qemu)?);
@@ -234,7 +243,8 @@ fn linux(only: Option<&str>, firmware: Option<&str>, sum: &Sum) -> Result<Vec<Ch
 fn print_case(case: &Case, result: Result<(Vec<Check>, Duration)>, sum: &Sum) {
     match result {
         Ok((checks, time)) => {
-            println!("{} (QEMU {}, kernel {}): {}", case.name, case.qemu, case.kernel.name(), seconds(time));
+            let Case { name, machine, qemu, kernel, .. } = case;
+            println!("{name} ({machine}, QEMU {qemu}, kernel {}): {}", kernel.name(), seconds(time));
             for check in checks {
                 let name = format!("{}: {}", case.name, check.name);
                 sum.add(&Check { name, ..check });
@@ -255,7 +265,7 @@ fn one(case: &Case, ready: &Ready) -> Result<(Vec<Check>, Duration)> {
     let expected: Vec<_> = case.expect.iter().filter(fair).copied().collect();
     let mut found = checks::judge(&booted, &expected);
     if booted.outcome.ending == console::Ending::Ended {
-        found.extend(checks::lines(&ready.board, &booted.outcome.console)?);
+        found.extend(checks::lines(ready.board(case)?, &booted.outcome.console)?);
         if case.compare && ready.firmware.is_some() {
             // Only the list is wanted from the other boot.
             let quick = Case { steps: &["pci"], ..*case };
@@ -270,7 +280,7 @@ fn one(case: &Case, ready: &Ready) -> Result<(Vec<Check>, Duration)> {
 fn start(case: &Case, ready: &Ready, firmware: Option<&Path>) -> Result<Booted> {
     let guest = ready.guests.get(&case.kernel).context("a kernel")?;
     let qemu = ready.qemus.get(case.qemu).context("a QEMU")?;
-    let mut launch = Launch::new(&ready.board, qemu.clone(), guest.kernel.clone());
+    let mut launch = Launch::new(ready.board(case)?, qemu.clone(), guest.kernel.clone());
     launch.initrd = Some(match case.expect.iter().find_map(proof_of) {
         Some(proof) => proof.initrd(&guest.initrd)?,
         None => guest.initrd.clone(),

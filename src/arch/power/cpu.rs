@@ -32,6 +32,9 @@ spr!(hmeer, set_hmeer, 337, "HMEER");
 spr!(dscr, set_dscr, 17, "DSCR");
 spr!(lpid, set_lpid, 319, "LPIDR");
 
+/// POWER10, in the upper half of its version.
+pub(super) const POWER10: u32 = 0x80;
+
 /// The processor's version.
 pub fn pvr() -> u32 {
     let value: u64;
@@ -67,12 +70,12 @@ pub fn relax() {
 pub fn prepare_cpu() {
     /// Default prefetch depth, and nothing else.
     const LPCR: u64 = 0x0040_0000_0000_0000;
-    /// Bit 8: radix translation.
-    const HID0_RADIX: u64 = 1 << (63 - 8);
+    // POWER9's bit 8: radix translation. POWER10's bit 5: no recovery of the core.
+    let hid0 = 1 << (63 - if pvr() >> 16 == POWER10 { 5 } else { 8 });
     // SAFETY: real mode with interrupts off depends on none of these.
     unsafe {
         set_lpcr(LPCR);
-        set_hid0(HID0_RADIX);
+        set_hid0(hid0);
         set_hmer(0);
         set_hmeer(0);
         set_lpid(0);

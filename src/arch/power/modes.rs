@@ -1,6 +1,6 @@
 //! Modes of the processor that the OS chooses through OPAL, and a thread's way back into firmware.
 
-use super::cpu::{hid0, hmer, pvr, set_hid0, set_hmer};
+use super::cpu::{POWER10, hid0, hmer, pvr, set_hid0, set_hmer};
 use super::threads::{CPU_AREAS, CpuArea, secondary_main};
 use crate::hw::thread::Thread;
 use core::arch::asm;
@@ -11,7 +11,6 @@ static LITTLE_ENDIAN: AtomicBool = AtomicBool::new(false);
 static RADIX: AtomicBool = AtomicBool::new(true);
 
 const POWER9: u32 = 0x4e;
-const POWER10: u32 = 0x80;
 
 const fn ibm(bit: u32) -> u64 {
     1 << (63 - bit)

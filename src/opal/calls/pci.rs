@@ -17,7 +17,7 @@ use crate::opal::table::SUCCESS;
 use crate::phb::config::{Register, Width};
 use crate::phb::dma::PhbOption;
 use crate::phb::eeh::{Directions, Freeze, NextError, Trouble};
-use crate::phb::inject::Access;
+use crate::phb::inject::{Access, Place, Target};
 use crate::phb::msi::Source;
 use crate::phb::pe::RidMatch;
 use crate::phb::reset::{Progress, Scope};
@@ -372,25 +372,32 @@ pub fn get_phb_diag_data2(fw: &Firmware, args: &Args) -> Result<i64> {
     Ok(SUCCESS)
 }
 
-/// 96 PCI_ERR_INJECT(phb, pe, type, function, address, mask). Errors of config accesses only.
+/// 96 PCI_ERR_INJECT(phb, pe, type, function, address, mask). Type 0 is about M32 or window 0, type 1 about M64
+/// or window 1. What isn't the PE's address stands for all of its first range.
 pub fn err_inject(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
-    if args.u64::<2>() > 1 {
-        return Err(Error::Parameter(&"error type"));
-    }
+    let wide = match args.u64::<2>() {
+        0 => false,
+        1 => true,
+        _ => return Err(Error::Parameter(&"error type")),
+    };
+    let place = Place { wide, address: args.u64::<4>(), mask: args.u64::<5>() };
     let pe = bridge.limits.pe(args.u64::<1>())?;
     if pe == bridge.limits.reserved() {
         return Err(Error::Parameter(&"the reserved PE"));
     }
-    let access = match args.u64::<3>() {
-        4 | 5 => Access::Load,
-        10 | 11 => Access::Store,
-        // I/O space doesn't exist.
-        2 | 3 | 8 | 9 => return Err(Error::Parameter(&"error function")),
-        0..=19 => return Err(Error::Unsupported(&"error function")),
+    // Each kind has functions for its address and its data; DMA also for its master and its target.
+    let (target, access) = match args.u64::<3>() {
+        0 | 1 => (Target::Memory(place), Access::Load),
+        4 | 5 => (Target::Config, Access::Load),
+        6 | 7 => (Target::Memory(place), Access::Store),
+        10 | 11 => (Target::Config, Access::Store),
+        12..=15 => (Target::Dma(place), Access::Load),
+        16..=19 => (Target::Dma(place), Access::Store),
+        // 2, 3, 8, 9: I/O space, which doesn't exist.
         _ => return Err(Error::Parameter(&"error function")),
     };
-    bridge.lock().inject_config(pe, access)?;
+    bridge.lock().inject(pe, target, access)?;
     Ok(SUCCESS)
 }
 
@@ -494,4 +501,15 @@ pub fn get_power_state(fw: &Firmware, args: &Args) -> Result<i64> {
     slot(fw, args.u64::<0>())?;
     output.write(&fw.ram, 1);
     Ok(SUCCESS)
+}
+
+/// 121 PCI_SET_POWER_STATE(message token, slot, power*): 0 off, 1 on, 2 offline, 3 online. No slot here can be switched
+/// off or lose its device, and none says `ibm,slot-pluggable`: what is asked right is UNSUPPORTED.
+pub fn set_power_state(fw: &Firmware, args: &Args) -> Result<i64> {
+    slot(fw, args.u64::<1>())?;
+    let power = args.pointer::<u8, 2>(fw)?;
+    match power.read(&fw.ram) {
+        0..=3 => Err(Error::Unsupported(&"slot's power can't be switched")),
+        _ => Err(Error::Parameter(&"power state")),
+    }
 }

@@ -28,6 +28,8 @@ pub(super) const ESBC_FLUSH: u64 = VC | 0x200;
 const ESBC_CFG: u64 = VC | 0x240;
 pub(super) const EASC_FLUSH: u64 = VC | 0x300;
 pub(super) const ENDC_FLUSH: u64 = VC | 0x400;
+const PC_AT_KILL: u64 = PC | 0x010;
+const PC_AT_KILL_MASK: u64 = PC | 0x018;
 const ENDC_SYNC_DONE: u64 = VC | 0x420;
 const ENDC_ASSIGN: u64 = VC | 0x430;
 const ENDC_CONFIG: u64 = VC | 0x440;
@@ -62,8 +64,8 @@ impl<R: Ram + Clone + 'static> State<R> {
                 let (unit, page) = vsd_unit(offset);
                 self.tables.vsd(unit, vsd_key(self.ic.reg(page | VSD_ADDRESS)))
             }
-            AT_MACRO_KILL => self.slow_load(offset),
-            AT_MACRO_KILL_MASK | ESBC_CFG | ENDC_CONFIG | NXC_CONFIG => self.ic.reg(offset),
+            AT_MACRO_KILL | PC_AT_KILL => self.slow_load(offset),
+            AT_MACRO_KILL_MASK | PC_AT_KILL_MASK | ESBC_CFG | ENDC_CONFIG | NXC_CONFIG => self.ic.reg(offset),
             0x1_00B8..=0x1_00E8 => self.ic.reg(offset),
             ESBC_FLUSH | EASC_FLUSH | ENDC_FLUSH | NXC_FLUSH => {
                 let valid = self.slow_load(offset + 8) & VALID;
@@ -103,8 +105,17 @@ impl<R: Ram + Clone + 'static> State<R> {
                 let key = vsd_key(self.ic.reg(page | VSD_ADDRESS));
                 self.tables.store_vsd(unit, key, value);
             }
-            AT_MACRO_KILL => self.slow_store(offset, value),
-            AT_MACRO_KILL_MASK | ESBC_CFG | ENDC_CONFIG | NXC_CONFIG | 0x1_00B8..=0x1_00E8 | TCTXT_CFG => {
+            // QEMU has the PC's kill too, with its type in b24:27.
+            AT_MACRO_KILL | PC_AT_KILL => self.slow_store(offset, value),
+            // QEMU takes the store with which the done bits are cleared; they show the state of the last sync anyway.
+            ENDC_SYNC_DONE => {}
+            AT_MACRO_KILL_MASK
+            | PC_AT_KILL_MASK
+            | ESBC_CFG
+            | ENDC_CONFIG
+            | NXC_CONFIG
+            | 0x1_00B8..=0x1_00E8
+            | TCTXT_CFG => {
                 self.ic.regs.insert(offset, value);
             }
             ESBC_FLUSH | EASC_FLUSH | ENDC_FLUSH | NXC_FLUSH => {

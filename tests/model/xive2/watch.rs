@@ -75,7 +75,9 @@ impl<R: Ram + Clone + 'static> State<R> {
         let Some(number) = data else {
             let (cache, block, index) = target(register, value);
             let kind = if cache == Cache::End { 0 } else { ibm(value, 26, 27) };
-            let known = kind << 36 | u64::from(block) << 32 | u64::from(index);
+            // QEMU takes b8: the watch looks for conflicts, as on POWER9.
+            let full = value & 1 << 55;
+            let known = full | kind << 36 | u64::from(block) << 32 | u64::from(index);
             assert_eq!(value, known, "XIVE: watch spec {value:#x} at {offset:#x} has unknown bits");
             let watch = self.watch(register);
             watch.spec = value;

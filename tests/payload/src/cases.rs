@@ -2,6 +2,7 @@
 
 mod calls;
 mod hostile;
+mod shared;
 mod windows;
 
 use crate::edu::Edu;
@@ -87,6 +88,7 @@ pub fn run(tree: &Fdt<'_>) {
         return;
     }
     windows::run(&mut bench);
+    shared::run(&mut bench);
     calls::run(&mut bench);
     if let Some(count) = number(tree, "hostile=") {
         hostile::run(&mut bench, count);

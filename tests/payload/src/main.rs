@@ -21,6 +21,8 @@ mod pci;
 #[cfg(target_os = "none")]
 mod phb_registers;
 #[cfg(target_os = "none")]
+mod shared_cases;
+#[cfg(target_os = "none")]
 mod tce;
 
 #[cfg(target_os = "none")]

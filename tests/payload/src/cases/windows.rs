@@ -8,21 +8,21 @@ use crate::phb_registers;
 use crate::tce::{READ, Table, WRITE};
 
 /// PEs of the devices under test.
-const PE: u64 = 5;
+pub const PE: u64 = 5;
 const OTHER_PE: u64 = 6;
 const BIT59: u64 = 1 << 59;
-const PATTERN: u64 = 0x0123_4567_89ab_cdef;
+pub const PATTERN: u64 = 0x0123_4567_89ab_cdef;
 const SECRET: u64 = 0x5ec2_e75e_c2e7_5ec2;
 
 /// Puts the device into `pe`.
-fn join(edu: &Edu, pe: u64) -> Outcome {
+pub fn join(edu: &Edu, pe: u64) -> Outcome {
     let id = edu.device.phb.id;
     status("FREEZE_CLEAR", opal::call(opal::EEH_FREEZE_CLEAR, &[id, pe, 3]), 0)?;
     status("SET_PE", opal::call(opal::SET_PE, &[id, pe, edu.device.bdfn, 7, 1, 1, 1]), 0)
 }
 
 /// Opens window `number` of `pe` onto `table`, as Linux does: map, then kill.
-fn open(edu: &Edu, pe: u64, number: u64, table: &Table) -> Outcome {
+pub fn open(edu: &Edu, pe: u64, number: u64, table: &Table) -> Outcome {
     let id = edu.device.phb.id;
     let args =
         [id, pe, pe * 2 + number, table.levels, table.address, table.level_bytes(), 1 << table.page_shift];
@@ -33,7 +33,7 @@ fn open(edu: &Edu, pe: u64, number: u64, table: &Table) -> Outcome {
     kill(edu, pe)
 }
 
-fn close(edu: &Edu, pe: u64, number: u64) -> Outcome {
+pub fn close(edu: &Edu, pe: u64, number: u64) -> Outcome {
     let id = edu.device.phb.id;
     let args = [id, pe, pe * 2 + number, 0, 0, 0, 0];
     status("MAP_PE_DMA_WINDOW with size 0", opal::call(opal::MAP_WINDOW, &args), 0)?;

@@ -2,7 +2,7 @@
 
 use super::State;
 use super::tables::{PAGE, QUEUES, VPS};
-use super::vps::{NVT_BITS, end_of};
+use super::vps::end_of;
 use crate::error::{Error, Result};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
@@ -78,7 +78,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         let collector = self.engine.end(end_of(index, Priority::LEAST)).ok_or(NO_VP)?;
         Ok(VpInfo {
             flags: VpInfo::flags(nvt.control.valid(), collector.control.silent()),
-            cam: u64::from(u32::from(self.engine.block) << NVT_BITS | index),
+            cam: self.engine.unit.cam | u64::from(self.engine.name(index)),
             report: nvt.report.address(),
             chip,
         })

@@ -1,8 +1,8 @@
 //! What hardware and firmware share in memory: EAS, END and NVT (`reference/platform-qemu-powernv.md` §6.2,
 //! "Structures"). An END and an NVT are rows of 64-bit numbers here, as the cache watch has them; 32-bit word 2n is
-//! bits 0–31 of row n, word 2n + 1 is bits 32–63.
+//! bits 0–31 of row n, word 2n + 1 is bits 32–63. The rows are POWER9's; `p10/structures.rs` has POWER10's.
 
-use super::regs::{as_u64, ibm};
+use super::unit::{as_u64, ibm};
 use bitfield::bitfield;
 
 bitfield! {
@@ -44,7 +44,7 @@ bitfield! {
     pub enqueue, set_enqueue: ibm(1);
     /// Always notify, whatever ESn says.
     pub always_notify, set_always_notify: ibm(2);
-    pub _, set_backlog: ibm(3);
+    pub backlog, set_backlog: ibm(3);
     pub escalate, set_escalate: ibm(5);
     pub unconditional, set_unconditional: ibm(6);
     /// No notification: events go straight to the escalation.
@@ -71,9 +71,9 @@ bitfield! {
     #[derive(Clone, Copy, Default, PartialEq, Eq)]
     pub struct EndTarget(pub u64);
     impl Debug;
-    pub u8, _, set_nvt_block: ibm(9), ibm(12);
-    pub u32, nvt_index, set_nvt_index: ibm(13), ibm(31);
-    pub u8, priority, set_priority: ibm(40), ibm(47);
+    /// Name of the NVT.
+    pub u32, _, set_nvt: ibm(4), ibm(31);
+    pub u8, _, set_priority: ibm(40), ibm(47);
 }
 
 /// PQ 01: off.
@@ -89,13 +89,15 @@ impl End {
     }
 }
 
+/// A structure as the cache watch has it; short ones leave the last rows alone.
+pub type Rows = [u64; 8];
 /// 64-bit rows of an END.
 pub const END_ROWS: usize = 4;
 /// Bytes of an END.
 pub const END_SIZE: u64 = 32;
 
-impl From<[u64; END_ROWS]> for End {
-    fn from([control, queue, escalation, target]: [u64; END_ROWS]) -> Self {
+impl End {
+    pub fn from_rows(&[control, queue, escalation, target, ..]: &Rows) -> Self {
         Self {
             control: control.into(),
             queue: queue.into(),
@@ -103,11 +105,10 @@ impl From<[u64; END_ROWS]> for End {
             target: target.into(),
         }
     }
-}
 
-impl From<End> for [u64; END_ROWS] {
-    fn from(end: End) -> Self {
-        [end.control.into(), end.queue.into(), end.escalation.into(), end.target.into()]
+    pub fn put_rows(&self, rows: &mut Rows) {
+        let Self { control, queue, escalation, target } = *self;
+        *rows = [control.into(), queue.into(), escalation.into(), target.into(), 0, 0, 0, 0];
     }
 }
 
@@ -138,20 +139,13 @@ bitfield! {
     pub u64, address, set_address: ibm(4), ibm(63);
 }
 
-/// 64-bit rows of an NVT.
-pub const NVT_ROWS: usize = 8;
-/// Bytes of an NVT.
-pub const NVT_SIZE: u64 = 64;
-
-impl From<[u64; NVT_ROWS]> for Nvt {
-    fn from([control, _, state, report, ..]: [u64; NVT_ROWS]) -> Self {
+impl Nvt {
+    pub fn from_rows(&[control, _, state, report, ..]: &Rows) -> Self {
         Self { control: control.into(), state, report: report.into() }
     }
-}
 
-impl From<Nvt> for [u64; NVT_ROWS] {
-    fn from(nvt: Nvt) -> Self {
-        [nvt.control.into(), 0, nvt.state, nvt.report.into(), 0, 0, 0, 0]
+    pub fn put_rows(&self, rows: &mut Rows, _name: u32, _thread: bool) {
+        *rows = [self.control.into(), 0, self.state, self.report.into(), 0, 0, 0, 0];
     }
 }
 

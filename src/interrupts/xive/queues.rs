@@ -42,11 +42,11 @@ impl<I: Mmio, R: Ram> State<I, R> {
         }
         let collector = self.collector(nvt);
         self.touched.insert(nvt);
-        let block = self.engine.block;
+        let (block, name) = (self.engine.block, self.engine.name(nvt));
         self.engine.update_end(index, |old| {
             let mut end = queue.map_or_else(End::disabled, |queue| enabled(&old, &queue));
             if queue.is_some() {
-                end.target = target(block, nvt, priority);
+                end.target = target(name, priority);
             }
             if let Some(collector) = collector {
                 share_escalation(&mut end, block, collector);
@@ -175,10 +175,9 @@ fn enabled(old: &End, queue: &Queue) -> End {
     End { control, queue: memory, escalation: old.escalation, target: EndTarget::default() }
 }
 
-fn target(block: u8, nvt: u32, priority: Priority) -> EndTarget {
+fn target(name: u32, priority: Priority) -> EndTarget {
     let mut target = EndTarget::default();
-    target.set_nvt_block(block);
-    target.set_nvt_index(nvt);
+    target.set_nvt(name);
     target.set_priority(priority.number());
     target
 }

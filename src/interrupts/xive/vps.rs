@@ -2,7 +2,7 @@
 //!
 //! A VP owns one NVT and the eight ENDs of the same number times eight, so that neither needs an allocator of its
 //! own. Hardware looks for a thread's own NVT at 0x80 | its thread number, so VPs 0x80–0xff are the threads'.
-//! An allocated VP is named by what its NVT is named in a TIMA ring (block and index), with bit 30 set.
+//! An allocated VP is named by block and index, with bit 30 set.
 
 use super::super::bitmap::Bitmap;
 use super::super::{Priority, Vp};
@@ -12,11 +12,9 @@ use crate::error::{Error, Result};
 use crate::units::{ChipId, Isn, Pir};
 
 const ALLOCATED: u32 = 1 << 30;
-/// Bits of an NVT's index in its name; the block is above.
-pub const NVT_BITS: u32 = 19;
+/// Bits of an allocated VP's index in its number; the block is above.
+const VP_BITS: u32 = 19;
 const THREADS: u32 = 0x80;
-/// A chip has 24 cores with four threads.
-const THREADS_THERE: u32 = 96;
 /// Bits of a source's index in its number; the block is above.
 const ISN_BITS: u32 = 28;
 /// An index with this bit is the number of an END, whose escalation it names.
@@ -35,6 +33,8 @@ pub enum Named {
 pub struct Vps {
     chip: ChipId,
     block: u8,
+    /// How many threads the chip can have.
+    threads_there: u32,
     /// One bit for each hardware thread that is there.
     threads: u128,
     /// VPs that are given out.
@@ -44,8 +44,10 @@ pub struct Vps {
 }
 
 impl Vps {
-    pub fn new(chip: ChipId, block: u8, threads: impl Iterator<Item = Pir>) -> Self {
-        let mut vps = Self { chip, block, threads: 0, used: Bitmap::new(VPS), first: Bitmap::new(VPS) };
+    /// `threads_there` is how many threads the chip can have, `threads` are those that are there.
+    pub fn new(chip: ChipId, block: u8, threads_there: u32, threads: &[Pir]) -> Self {
+        let mut vps =
+            Self { chip, block, threads_there, threads: 0, used: Bitmap::new(VPS), first: Bitmap::new(VPS) };
         for thread in threads {
             vps.threads |= vps.thread_bit(thread.0).unwrap_or(0);
         }
@@ -55,7 +57,7 @@ impl Vps {
 
     fn thread_bit(&self, pir: u32) -> Option<u128> {
         let number = pir & (THREADS - 1);
-        (pir == self.chip.0 << 8 | number && number < THREADS_THERE).then_some(1 << number)
+        (pir == self.chip.0 << 8 | number && number < self.threads_there).then_some(1 << number)
     }
 
     /// Takes all VPs back.
@@ -74,7 +76,7 @@ impl Vps {
 
     /// NVT of a VP; `Parameter` when there is no such VP.
     pub fn nvt(&self, vp: Vp) -> Result<u32> {
-        let index = vp.0 & ((1 << NVT_BITS) - 1);
+        let index = vp.0 & ((1 << VP_BITS) - 1);
         let found = if self.thread_bit(vp.0).is_some_and(|bit| self.threads & bit != 0) {
             Some(FIRST_THREAD | vp.0 & (THREADS - 1))
         } else {
@@ -89,7 +91,7 @@ impl Vps {
     }
 
     fn allocated(&self, index: u32) -> Vp {
-        Vp(ALLOCATED | u32::from(self.block) << NVT_BITS | index)
+        Vp(ALLOCATED | u32::from(self.block) << VP_BITS | index)
     }
 
     /// END of a queue.
@@ -158,7 +160,8 @@ impl Vps {
     }
 }
 
-fn is_thread(nvt: u32) -> bool {
+/// Whether that NVT is a hardware thread's.
+pub fn is_thread(nvt: u32) -> bool {
     (FIRST_THREAD..FIRST_THREAD + THREADS).contains(&nvt)
 }
 

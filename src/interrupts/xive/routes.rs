@@ -3,7 +3,7 @@
 use super::engine::{ESB_PAIR_SHIFT, ESB_SECOND};
 use super::structures::{DATA_LIMIT, Eas};
 use super::vps::Named;
-use super::{FIRST_SOURCE, State, Xive1};
+use super::{FIRST_SOURCE, State, Xive};
 use crate::error::{Error, Result};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
@@ -11,9 +11,10 @@ use crate::interrupts::source::{Source, esb};
 use crate::interrupts::{IRQ_TRIGGER_PAGE, Priority, Route, SourceInfo};
 use crate::units::Isn;
 
-impl<I: Mmio, R: Ram> Xive1<I, R> {
+impl<I: Mmio, R: Ram> Xive<I, R> {
     pub(super) fn source_info(&self, isn: Isn) -> Result<SourceInfo> {
         let state = self.exploited()?;
+        let esbs = self.addresses.regions.source_esbs();
         let pair = |base: u64, number: u32| base + (u64::from(number) << ESB_PAIR_SHIFT);
         let (flags, trigger_page, eoi_page) = match state.vps.named(isn)? {
             Named::Source(index) => {
@@ -23,12 +24,12 @@ impl<I: Mmio, R: Ram> Xive1<I, R> {
                 if !state.allocated.contains(index) {
                     return Err(Error::Parameter(&"interrupt isn't allocated"));
                 }
-                let trigger = pair(self.addresses.vc, index);
-                (IRQ_TRIGGER_PAGE, trigger, trigger + ESB_SECOND)
+                let trigger = pair(esbs, index);
+                (IRQ_TRIGGER_PAGE | state.engine.unit.source_flags, trigger, trigger + ESB_SECOND)
             }
             Named::Escalation(end) => {
                 state.engine.end(end).ok_or(Error::Parameter(&"interrupt"))?;
-                (0, 0, pair(self.addresses.vc + state.engine.end_esbs, end) + ESB_SECOND)
+                (0, 0, pair(esbs + state.engine.end_esbs, end) + ESB_SECOND)
             }
         };
         Ok(SourceInfo { flags, eoi_page, trigger_page, page_shift: ESB_PAIR_SHIFT, chip: self.chip })

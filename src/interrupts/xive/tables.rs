@@ -4,8 +4,9 @@
 //! firmware's, for the hardware threads; more pages come from the OS when it allocates VPs, and go back to it at the
 //! next reset.
 
-use super::regs::Vsd;
-use super::structures::{EAS_SIZE, END_SIZE, NVT_SIZE};
+use super::structures::{EAS_SIZE, END_SIZE};
+use super::unit::{Unit, Vsd, VsdAddress};
+use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::mem::Region;
 use alloc::vec;
@@ -20,15 +21,14 @@ pub const QUEUES: u32 = 8;
 
 /// Page of an indirect table, and of what the OS donates.
 pub const PAGE: u64 = 1 << 16;
-const NVTS_PER_PAGE: u32 = (PAGE / NVT_SIZE) as u32;
-const ENDS_PER_PAGE: u32 = (PAGE / END_SIZE) as u32;
 const VSD_SIZE: u64 = 8;
 const EXCLUSIVE: u8 = 2;
 
 const EAT_SIZE: u64 = SOURCES as u64 * EAS_SIZE;
 /// PQ bits, two for each source.
 const SBE_SIZE: u64 = SOURCES as u64 / 4;
-const OVERFLOW_QUEUES: u64 = 6;
+/// Internal queues of the unit that has most.
+const OVERFLOW_QUEUES: u64 = 7;
 
 /// Where firmware's part of the tables lies. Each is aligned to its size, the overflow pages to theirs.
 #[derive(Clone, Copy, Debug)]
@@ -67,8 +67,8 @@ impl Tables {
         }
     }
 
-    /// Overflow page of one of the six internal queues.
-    pub(super) fn overflow(&self, queue: u64) -> u64 {
+    /// Overflow page of one of the internal queues.
+    fn overflow(&self, queue: u64) -> u64 {
         self.overflow + queue * PAGE
     }
 }
@@ -82,16 +82,39 @@ pub(super) fn direct(address: u64, size: u64) -> Vsd {
 }
 
 impl Tables {
+    /// Tells the unit where its tables are.
+    pub(super) fn publish(&self, ic: &impl Mmio, ram: &impl Ram, unit: &Unit, block: u8) {
+        self.clear_sbe(ram);
+        ram.sync();
+        let ports = &unit.tables;
+        let tables =
+            [(ports.eas, self.eat()), (ports.esb, self.sbe()), (2, self.ends.vsd()), (3, self.nvts.vsd())];
+        for (table, vsd) in tables {
+            let units = if table == ports.eas && ports.eas_in_vc_only { 1 } else { 2 };
+            for (address, data) in [&ports.vc, &ports.pc].into_iter().take(units) {
+                address.write(ic, VsdAddress::new(table, block));
+                data.write(ic, vsd);
+            }
+        }
+        let (address, data) = &ports.vc;
+        for queue in 0..ports.queue_count {
+            address.write(ic, VsdAddress::new(ports.overflow, queue));
+            data.write(ic, direct(self.overflow(queue.into()), PAGE));
+            let register = ports.queues + 8 * u64::from(queue);
+            ic.write64(register, ic.read64(register) | ports.queue);
+        }
+    }
+
     /// The EAT's descriptor.
-    pub(super) fn eat(&self) -> Vsd {
+    fn eat(&self) -> Vsd {
         direct(self.eat, EAT_SIZE)
     }
     /// The SBE table's descriptor.
-    pub(super) fn sbe(&self) -> Vsd {
+    fn sbe(&self) -> Vsd {
         direct(self.sbe, SBE_SIZE)
     }
     /// Turns all sources off: PQ 01.
-    pub(super) fn clear_sbe(&self, ram: &impl Ram) {
+    fn clear_sbe(&self, ram: &impl Ram) {
         for offset in (0..SBE_SIZE).step_by(8) {
             ram.write64(self.sbe + offset, 0x5555_5555_5555_5555);
         }
@@ -100,7 +123,7 @@ impl Tables {
 
 impl Indirect {
     /// The table's descriptor.
-    pub(super) fn vsd(&self) -> Vsd {
+    fn vsd(&self) -> Vsd {
         let mut vsd = direct(self.array, PAGE);
         vsd.set_indirect(true);
         vsd
@@ -119,14 +142,15 @@ pub(super) struct PagedTable {
 
 impl PagedTable {
     pub fn ends(at: Indirect, ram: &impl Ram) -> Self {
-        Self::new(at, ram, END_SIZE, ENDS_PER_PAGE, VPS * QUEUES)
+        Self::new(at, ram, END_SIZE, VPS * QUEUES)
     }
 
-    pub fn nvts(at: Indirect, ram: &impl Ram) -> Self {
-        Self::new(at, ram, NVT_SIZE, NVTS_PER_PAGE, VPS)
+    pub fn nvts(at: Indirect, ram: &impl Ram, unit: &Unit) -> Self {
+        Self::new(at, ram, unit.nvt_size(), VPS)
     }
 
-    fn new(at: Indirect, ram: &impl Ram, entry_size: u64, per_page: u32, entries: u32) -> Self {
+    fn new(at: Indirect, ram: &impl Ram, entry_size: u64, entries: u32) -> Self {
+        let per_page = (PAGE / entry_size) as u32;
         let pages = vec![0; (entries / per_page) as usize];
         let mut table = Self { array: at.array, entry_size, per_page, pages };
         table.put(ram, 0, at.first);

@@ -2,8 +2,8 @@
 
 use super::State;
 use super::engine::FIRST_THREAD;
-use super::regs::{INDIRECT_THREAD, IndirectThread, THREAD_ENABLE, tima};
 use super::structures::Nvt;
+use super::unit::tima;
 use crate::error::{Error, Result};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
@@ -82,7 +82,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
     /// Disables a thread, which resets its context, enables it, and makes its physical ring valid.
     fn restart_thread(&mut self, thread: u8) -> Result {
         let ic = &self.engine.ic;
-        let [low, high] = &THREAD_ENABLE;
+        let [low, high] = &self.engine.unit.thread_enable;
         let [state, set, clear] = if thread < 64 { low } else { high };
         let bit = 1 << (63 - (thread & 63));
         clear.write(ic, bit);
@@ -91,20 +91,22 @@ impl<I: Mmio, R: Ram> State<I, R> {
         if state.read(ic) & bit == 0 {
             return Err(Error::Hardware(&"XIVE thread enable"));
         }
-        self.with_tima(thread, |ic| ic.write8(tima::VT, tima::VALID));
+        self.with_tima(thread, |ic, page| ic.write8(page + tima::VT, tima::VALID));
         Ok(())
     }
 
-    /// Lets `act` use the TIMA of a thread.
-    pub(super) fn with_tima<T>(&mut self, thread: u8, act: impl FnOnce(&I) -> T) -> T {
-        let mut indirect = IndirectThread(0);
-        indirect.set_valid(true);
-        indirect.set_thread(thread);
-        INDIRECT_THREAD.write(&self.engine.ic, indirect);
-        // Hardware wants the load before the TIMA is used.
-        INDIRECT_THREAD.read(&self.engine.ic);
-        let result = act(&self.engine.ic);
-        INDIRECT_THREAD.write(&self.engine.ic, IndirectThread(0));
+    /// Lets `act` use the TIMA of a thread, which begins at the offset that it is given.
+    pub(super) fn with_tima<T>(&mut self, thread: u8, act: impl FnOnce(&I, u64) -> T) -> T {
+        let (ic, tima) = (&self.engine.ic, &self.engine.unit.tima);
+        if let Some(select) = &tima.select {
+            select.register.write(ic, (select.thread)(thread));
+            // Hardware wants the load before the TIMA is used.
+            select.register.read(ic);
+        }
+        let result = act(ic, tima.page + u64::from(thread) * tima.stride);
+        if let Some(select) = &tima.select {
+            select.register.write(ic, 0);
+        }
         result
     }
 }

@@ -1,22 +1,24 @@
-//! POWER9's XIVE: a source's PQ bits → EAS → END (event queue and whom it notifies) → NVT → thread context.
+//! POWER9's XIVE and POWER10's XIVE2: a source's PQ bits → EAS → END (event queue and whom it notifies) → NVT (NVP)
+//! → thread context.
 //!
 //! Registers, structures and order are from `reference/platform-qemu-powernv.md` §6; what the OS asks is in
-//! `reference/linux-opal-contract.md` §2.4. Left out: several chips (blocks of others are refused), XICS emulation,
-//! groups, store-EOI.
+//! `reference/linux-opal-contract.md` §2.4. What a generation has of its own is in `p9` and `p10`; `unit` is the
+//! table of it that all else works by. Left out: several chips (blocks of others are refused), XICS emulation,
+//! groups.
 
 mod dump;
 mod engine;
+pub mod p10;
+pub mod p9;
 mod queues;
-mod regs;
 mod reset;
 mod routes;
-mod setup;
 mod structures;
 mod tables;
+mod unit;
 mod virtuals;
 mod vps;
 
-pub use setup::core_tima_bar;
 pub use tables::Tables;
 
 use super::bitmap::Bitmap;
@@ -35,26 +37,70 @@ use alloc::vec::Vec;
 use engine::Engine;
 use structures::Eas;
 use tables::{PagedTable, SOURCES};
+use unit::{Scom, Unit};
 use vps::Vps;
 
 /// Numbers below this one are never given out: an OS takes small ones for ISA interrupts.
 const FIRST_SOURCE: u32 = 0x10;
 
-/// Where the unit's regions shall be, chosen by the board. Sizes are powers of two.
+/// Where the unit's regions shall be, chosen by the board.
 #[derive(Clone, Copy, Debug)]
 pub struct Addresses {
-    /// Registers, notify page, indirect TIMA: 512 KiB.
+    /// Registers, notify page, indirect TIMA: 512 KiB, on POWER10 32 MiB.
     pub ic: u64,
     /// TIMA: four pages of 64 KiB, at one address for all chips.
     pub tm: u64,
-    /// NVTs.
-    pub pc: u64,
-    /// Size of that.
-    pub pc_size: u64,
-    /// ESB pages of sources and of ENDs.
-    pub vc: u64,
-    /// Size of that.
-    pub vc_size: u64,
+    /// The others, which also say what generation the unit is of.
+    pub regions: Regions,
+}
+
+/// What the regions of pages for sources, ENDs and NVTs are.
+#[derive(Clone, Copy, Debug)]
+pub enum Regions {
+    /// XIVE.
+    Power9(p9::Regions),
+    /// XIVE2.
+    Power10(p10::Regions),
+}
+
+impl Regions {
+    /// ESB pages of sources.
+    pub const fn source_esbs(&self) -> u64 {
+        match self {
+            Self::Power9(regions) => regions.vc,
+            Self::Power10(regions) => regions.esb,
+        }
+    }
+
+    /// From there to those of ENDs.
+    const fn end_esbs(&self) -> u64 {
+        match self {
+            Self::Power9(regions) => regions.end_esbs(),
+            Self::Power10(regions) => regions.end - regions.esb,
+        }
+    }
+
+    const fn unit(&self) -> &'static Unit {
+        match self {
+            Self::Power9(_) => &p9::UNIT,
+            Self::Power10(_) => &p10::UNIT,
+        }
+    }
+}
+
+impl Addresses {
+    /// Tells the cache unit of a thread's core where the TIMA is: it has one address on all chips, so that its
+    /// accesses need a marking of their own on the bus. `xscom` is the XSCOM window of the thread's chip.
+    pub fn announce_tima(&self, xscom: &dyn Mmio, thread: Pir) {
+        const SIZE_256K: u64 = 1 << 62;
+        const ENABLE: u64 = 1 << 63;
+        let core = thread.0 >> 2 & 0x1f;
+        let register = match self.regions {
+            Regions::Power9(_) => p9::core_tima_bar(core),
+            Regions::Power10(_) => p10::core_tima_bar(core),
+        };
+        xscom.write64(u64::from(register) << 3, self.tm | ENABLE | SIZE_256K);
+    }
 }
 
 /// What a chip's controller is made from.
@@ -69,7 +115,7 @@ pub struct Setup<'a, I, R> {
     pub xscom: &'a dyn Mmio,
     /// What will answer at `addresses.ic`.
     pub ic: I,
-    /// What will answer at `addresses.vc`.
+    /// What will answer at the ESB pages of sources, and beyond at those of ENDs.
     pub vc: I,
     /// Memory.
     pub ram: R,
@@ -78,7 +124,7 @@ pub struct Setup<'a, I, R> {
 }
 
 /// The controller of one chip.
-pub struct Xive1<I, R> {
+pub struct Xive<I, R> {
     chip: ChipId,
     addresses: Addresses,
     /// Blocks of sources in devices.
@@ -103,7 +149,7 @@ struct State<I, R> {
     donated: Vec<u64>,
 }
 
-impl<I: Mmio, R: Ram> Xive1<I, R> {
+impl<I: Mmio, R: Ram> Xive<I, R> {
     /// Sets the chip's unit up: everything is masked, the threads can be notified.
     ///
     /// # Errors
@@ -112,20 +158,23 @@ impl<I: Mmio, R: Ram> Xive1<I, R> {
         let Setup { chip, threads, addresses, xscom, ic, vc, ram, tables } = setup;
         let block = u8::try_from(chip.0).ok().filter(|&block| block < 16);
         let block = block.ok_or(Error::Unsupported(&"XIVE block of the chip"))?;
-        setup::bars(&setup::Scom(xscom), &addresses);
-        setup::configure(&ic, block);
-        setup::domains(&ic, block);
+        let unit = addresses.regions.unit();
+        let scom = Scom { window: xscom, base: unit.scom };
+        match &addresses.regions {
+            Regions::Power9(regions) => p9::set_up(&scom, &ic, &addresses, regions, block),
+            Regions::Power10(regions) => p10::set_up(&scom, &ic, &addresses, regions, block),
+        }
         let ends = PagedTable::ends(tables.ends, &ram);
-        let nvts = PagedTable::nvts(tables.nvts, &ram);
+        let nvts = PagedTable::nvts(tables.nvts, &ram, unit);
         let room = ends.room() + nvts.room();
-        let end_esbs = setup::end_esbs(&addresses);
-        let engine = Engine { ic, vc, ram, block, eat: tables.eat, end_esbs, ends, nvts };
+        let end_esbs = addresses.regions.end_esbs();
+        let engine = Engine { unit, ic, vc, ram, block, eat: tables.eat, end_esbs, ends, nvts };
         engine.make_ordering_end();
-        setup::tables(&engine.ic, &engine.ram, block, &tables);
+        tables.publish(&engine.ic, &engine.ram, unit, block);
         let mut state = State {
             mode: None,
             engine,
-            vps: Vps::new(chip, block, threads.iter().copied()),
+            vps: Vps::new(chip, block, unit.threads, threads),
             devices: SOURCES,
             allocated: Bitmap::new(SOURCES),
             routed: Bitmap::new(SOURCES),
@@ -156,7 +205,7 @@ impl<I: Mmio, R: Ram> Xive1<I, R> {
     }
 }
 
-impl<I: Mmio, R: Ram> Sources for Xive1<I, R> {
+impl<I: Mmio, R: Ram> Sources for Xive<I, R> {
     fn reserve(&mut self, count: u32, align: u32) -> Result<Isn> {
         let state = self.state.get_mut();
         let first = state.devices.checked_sub(count).map(|first| first & !(align - 1));
@@ -179,10 +228,13 @@ impl<I: Mmio, R: Ram> Sources for Xive1<I, R> {
     }
 
     fn notify_port(&self, port: NotifyPort) -> u64 {
+        let unit = self.addresses.regions.unit();
+        let bridges = &unit.phb_ports;
         self.addresses.ic
             + match port {
-                NotifyPort::Phb(number) => regs::notify::phb(number),
-                NotifyPort::Psi => regs::notify::PSI,
+                // A chip has no more bridges than ports.
+                NotifyPort::Phb(number) => bridges.get(usize::from(number)).copied().unwrap_or(bridges[0]),
+                NotifyPort::Psi => unit.psi_port,
             }
     }
 
@@ -205,7 +257,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
     }
 }
 
-impl<I: Mmio, R: Ram> Controller for Xive1<I, R> {
+impl<I: Mmio, R: Ram> Controller for Xive<I, R> {
     fn reset(&self, mode: Mode) -> Result {
         self.state.lock().reset(mode, &self.sources)
     }
@@ -219,7 +271,7 @@ impl<I: Mmio, R: Ram> Controller for Xive1<I, R> {
         self.exploited()?.set_route(isn, route, self.device(isn))
     }
     fn queue(&self, vp: Vp, priority: Priority) -> Result<QueueInfo> {
-        self.exploited()?.queue(vp, priority, self.addresses.vc)
+        self.exploited()?.queue(vp, priority, self.addresses.regions.source_esbs())
     }
     fn set_queue(&self, vp: Vp, priority: Priority, queue: Option<Queue>) -> Result {
         self.exploited()?.set_queue(vp, priority, queue)
