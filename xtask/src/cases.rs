@@ -74,6 +74,14 @@ const VFIO: Case = Case {
     expect: &[Expect::Vfio, Expect::VfioWhole],
     ..USUAL
 };
+/// Virtual machines of a few instructions: KVM's calls without the weight of a guest's kernel.
+const KVM: Case = Case {
+    append: "default_hugepagesz=2M hugepagesz=2M hugepages=8",
+    modules: &["kvm_hv"],
+    steps: &["kvm"],
+    expect: &[Expect::Kvm],
+    ..BARE
+};
 /// The usual on POWER10.
 const POWER10: Case = Case { machine: "powernv10", ..USUAL };
 /// Nothing plugged in.
@@ -268,6 +276,9 @@ pub const CASES: &[Case] = &[
     },
     Case { name: "vfio-6.12", ..VFIO },
     Case { name: "vfio-6.12-64k", kernel: Kernel::V6_12With64K, ..VFIO },
+    Case { name: "kvm-6.12", ..KVM },
+    Case { name: "kvm-6.12-64k", kernel: Kernel::V6_12With64K, ..KVM },
+    Case { name: "power10-kvm", machine: "powernv10", ..KVM },
     Case { name: "power10-6.12", compare: true, ..POWER10 },
     Case {
         name: "power10-6.1-nobypass",

@@ -4,9 +4,10 @@ use crate::{
     board::Board,
     boot::{Booted, LONG_LINE},
     console::Ending,
+    proof,
     report::Check,
     said::{self, Said},
-    traffic, vfio,
+    traffic::{self, Traffic},
 };
 use anyhow::Result;
 use regex::Regex;
@@ -47,6 +48,8 @@ pub enum Expect {
     Vfio,
     /// And it left nothing out for want of huge pages.
     VfioWhole,
+    /// The KVM proof passed, case by case.
+    Kvm,
     /// So many CPUs work.
     Cpus(usize),
     /// The guest rebooted (and did not power off).
@@ -137,11 +140,12 @@ fn one(booted: &Booted, reports: &[Said], expectation: Expect) -> Vec<Check> {
     let count = |name: &str, level: bool| interrupts(reports, name, level);
     vec![match expectation {
         Expect::Nvme => return nvme(booted, reports),
-        Expect::Net => return net(booted, reports),
+        Expect::Net => return net(booted.traffic.as_ref(), reports),
         Expect::Disk => return disk(booted, reports),
         Expect::Typed => return typed(reports),
-        Expect::Vfio => return vfio::judge(console),
-        Expect::VfioWhole => vfio::whole(console),
+        Expect::Vfio => return proof::judge(proof::VFIO, console),
+        Expect::VfioWhole => proof::whole(console),
+        Expect::Kvm => return proof::judge(proof::KVM, console),
         Expect::Cpus(wanted) => return cpus(reports, wanted),
         Expect::Clock => clock(reports),
         Expect::ClockSet => clock_set(reports),
@@ -175,7 +179,8 @@ fn one(booted: &Booted, reports: &[Said], expectation: Expect) -> Vec<Check> {
     }]
 }
 
-fn find<'a>(reports: &'a [Said], about: &str, key: &str) -> Option<&'a str> {
+/// The value of `key=` in the first report about something.
+pub fn find<'a>(reports: &'a [Said], about: &str, key: &str) -> Option<&'a str> {
     reports.iter().find(|report| report.about == about)?.value(key)
 }
 
@@ -226,8 +231,9 @@ fn disk(booted: &Booted, reports: &[Said]) -> Vec<Check> {
     ]
 }
 
-fn net(booted: &Booted, reports: &[Said]) -> Vec<Check> {
-    let Some(traffic) = &booted.traffic else { return vec![Check::failed("net", "no card was plugged in")] };
+/// What the step `net` reported, beside what the other end of the network saw.
+pub fn net(traffic: Option<&Traffic>, reports: &[Said]) -> Vec<Check> {
+    let Some(traffic) = traffic else { return vec![Check::failed("net", "no card was plugged in")] };
     let answers = find(reports, "net-ping", "answers").unwrap_or("0");
     let received = find(reports, "net-receive", "sha").unwrap_or("nothing");
     let sent = find(reports, "net-send", "sha").unwrap_or("nothing");
@@ -277,7 +283,8 @@ fn clock_set(reports: &[Said]) -> Check {
     Check::that("clock set", set, text(reports, "rtc-set"))
 }
 
-fn cpus(reports: &[Said], wanted: usize) -> Vec<Check> {
+/// Every CPU is there and worked.
+pub fn cpus(reports: &[Said], wanted: usize) -> Vec<Check> {
     let count = find(reports, "cpus", "count").and_then(|text| text.parse().ok()).unwrap_or(0);
     let mut sums: Vec<_> =
         reports.iter().filter(|r| r.about == "cpu").filter_map(|r| r.value("sum")).collect();
@@ -315,7 +322,7 @@ fn times(console: &str, pattern: &str, wanted: usize) -> Check {
 }
 
 /// `24: 100 7 XIVE-IRQ 5 Level eth0`: the counts of all CPUs, over all lines of this kind that name it.
-fn interrupts(reports: &[Said], name: &str, level: bool) -> u64 {
+pub fn interrupts(reports: &[Said], name: &str, level: bool) -> u64 {
     reports
         .iter()
         .filter(|report| report.about == "irq" && report.text.contains(name))
@@ -345,7 +352,8 @@ fn numbered_lines(console: &str) -> Check {
     Check::that(name, lines.next() == Some("OPALITE-LINES end"), "16384 numbered lines")
 }
 
-fn short(sum: &str) -> &str {
+/// A sum as a person compares it.
+pub fn short(sum: &str) -> &str {
     sum.get(..12).unwrap_or(sum)
 }
 

@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::mutants::Ring;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -27,7 +28,7 @@ pub enum Command {
     Debug(BootOptions),
     /// Run the tests: everything, or one part
     Test {
-        /// host: no QEMU. qemu: our payload in the kernel's place. linux: Debian's kernels
+        /// host: no QEMU. qemu: our payload in the kernel's place. linux: Debian's kernels. nested: a KVM guest in one
         part: Option<Part>,
         /// Only cases whose name contains this
         #[arg(long)]
@@ -35,6 +36,15 @@ pub enum Command {
         /// Run the Linux cases with this firmware: skiboot, or an image
         #[arg(long)]
         firmware: Option<String>,
+    },
+    /// Plant faults into a copy of the source, one at a time, and show which test notices each
+    Mutants {
+        /// Only faults whose name contains this
+        #[arg(long)]
+        only: Option<String>,
+        /// Where to begin looking; what is dearer follows
+        #[arg(long, default_value = "host")]
+        ring: Ring,
     },
     /// Count the instructions that firmware executes, beside skiboot
     #[command(disable_help_flag = true)]
@@ -69,6 +79,8 @@ pub enum Part {
     Qemu,
     /// Debian's kernels under QEMU
     Linux,
+    /// A KVM guest with passed-through devices in a Debian kernel under QEMU
+    Nested,
 }
 
 /// What is booted and how.

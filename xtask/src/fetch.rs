@@ -110,10 +110,23 @@ pub fn qemu(version: &str) -> Result<PathBuf> {
     Ok(place)
 }
 
+/// The tree of an unpacked QEMU for the guest's architecture with all its libraries, fetched if it isn't there.
+pub fn guest_qemu() -> Result<PathBuf> {
+    let place = paths::cache()?.join("qemu-ppc64el");
+    ensure(&place, || {
+        let mut apt = foreign()?;
+        let versions = apt.versions("qemu-system-ppc")?;
+        let (_, suite) = versions.first().context("the mirror has no qemu-system-ppc for ppc64el")?;
+        let names = apt.closure(suite, &["qemu-system-ppc"])?;
+        apt.unpack(&names, &place)
+    })?;
+    Ok(place)
+}
+
 /// Fetches everything that the tests use.
 pub fn everything(refresh: bool, with_64k: bool) -> Result<()> {
     if refresh {
-        for name in ["kernel", "busybox", "kexec", "qemu"] {
+        for name in ["kernel", "busybox", "kexec", "qemu", "qemu-ppc64el"] {
             remove(&paths::cache()?.join(name))?;
         }
     }

@@ -23,6 +23,7 @@ pub const MODULES: &[&str] = &[
     "af_packet",
     "vfio-pci",
     "vfio_iommu_spapr_tce",
+    "kvm_hv",
 ];
 
 /// Builds the archive of one kernel and gives its path. Written anew each time, under a name of its kernel.

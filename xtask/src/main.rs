@@ -15,9 +15,12 @@ mod image;
 mod initramfs;
 mod kexec;
 mod modules;
+mod mutants;
+mod nested;
 mod packages;
 mod paths;
 mod payload;
+mod proof;
 mod qemu;
 mod report;
 mod said;
@@ -26,7 +29,6 @@ mod test;
 mod toolchain;
 mod tools;
 mod traffic;
-mod vfio;
 
 use anyhow::Result;
 use clap::Parser;
@@ -55,6 +57,7 @@ fn run(cli: cli::Cli) -> Result<()> {
         cli::Command::Boot(options) => boot::demonstrate(&options),
         cli::Command::Debug(options) => boot::debug(&options),
         cli::Command::Test { part, only, firmware } => test::run(part, only.as_deref(), firmware.as_deref()),
+        cli::Command::Mutants { only, ring } => mutants::run(only.as_deref(), ring),
         cli::Command::Bench { args } => bench::run(args),
         cli::Command::Fetch { refresh, with_64k } => fetch::everything(refresh, with_64k),
         cli::Command::Clean { cache } => clean(cache),

@@ -4,11 +4,22 @@ use anyhow::{Context, Result};
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
+
+/// Names another root folder: a copy of the project that xtask shall work on.
+pub const ROOT: &str = "OPALITE_ROOT";
 
 /// The project's root folder.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies inside the project")
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| match env::var_os(ROOT) {
+        Some(folder) => PathBuf::from(folder),
+        None => {
+            let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+            own.parent().expect("xtask lies inside the project").to_path_buf()
+        }
+    })
 }
 
 /// Cargo's target folder of the project.

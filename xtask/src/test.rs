@@ -9,10 +9,11 @@ use crate::{
     console::{self, Limits},
     elf,
     fetch::Kernel,
-    image, kexec, paths, payload,
+    image, kexec, nested, paths, payload,
+    proof::{self, Proof},
     qemu::{Launch, Qemu},
     report::{self, Check, seconds},
-    scan, vfio,
+    scan,
 };
 use anyhow::{Context, Result, bail};
 use std::{
@@ -36,7 +37,7 @@ const LIMITS: Limits =
 
 /// Under QEMU the guest's clock runs on while a busy host lets the guest stand; the kernel's watchdogs would blame the
 /// guest. A guest that hangs is found by its silence.
-const PATIENCE: &str = "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120";
+pub const PATIENCE: &str = "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120";
 
 /// How many passed and failed so far.
 #[derive(Default)]
@@ -71,6 +72,10 @@ pub fn run(part: Option<Part>, only: Option<&str>, firmware: Option<&str>) -> Re
     }
     if wanted(Part::Linux) {
         tell("linux", linux(only, firmware, &sum), &sum);
+    }
+    // Emulation in emulation takes long: only when it is asked for.
+    if part == Some(Part::Nested) {
+        tell("nested", nested::run(only, firmware), &sum);
     }
     let failed = sum.failed.into_inner().expect("no panic while counting");
     println!("{} passed, {} failed", sum.passed.into_inner(), failed.len());
@@ -277,13 +282,10 @@ fn start(case: &Case, ready: &Ready, firmware: Option<&Path>) -> Result<Booted> 
     let guest = ready.guests.get(&case.kernel).context("a kernel")?;
     let qemu = ready.qemus.get(case.qemu).context("a QEMU")?;
     let mut launch = Launch::new(ready.board(case)?, qemu.clone(), guest.kernel.clone());
-    let proof = case.expect.iter().any(|expect| matches!(expect, Expect::Vfio));
-    launch.initrd = Some(if proof {
-        vfio::initrd(&guest.initrd)?
-    } else if case.steps.contains(&"kexec") {
-        kexec::initrd(&guest.initrd, &guest.kernel)?
-    } else {
-        guest.initrd.clone()
+    launch.initrd = Some(match case.expect.iter().find_map(proof_of) {
+        Some(proof) => proof.initrd(&guest.initrd)?,
+        None if case.steps.contains(&"kexec") => kexec::initrd(&guest.initrd, &guest.kernel)?,
+        None => guest.initrd.clone(),
     });
     launch.firmware = firmware.map(Path::to_path_buf);
     launch.smp = case.smp.map_or(launch.smp, str::to_string);
@@ -302,6 +304,14 @@ fn start(case: &Case, ready: &Ready, firmware: Option<&Path>) -> Result<Booted> 
         limits: LIMITS,
     }
     .run()
+}
+
+fn proof_of(expect: &Expect) -> Option<Proof> {
+    match expect {
+        Expect::Vfio => Some(proof::VFIO),
+        Expect::Kvm => Some(proof::KVM),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! The proof of DMA windows through VFIO (`tests/vfio`): how the program is compiled and brought into the guest, and how
-//! its lines are read. It is C because it is an unmodified user of Linux's interface, and static because the guest has no
-//! libraries.
+//! Programs that prove something from Linux's user space (`tests/vfio`, `tests/kvm`): how one is compiled and brought
+//! into the guest, and how its lines are read. They are C because they are unmodified users of Linux's interface, and
+//! static because the guest has no libraries.
 
 use crate::{cpio::Archive, paths, report::Check, tools};
 use anyhow::{Context, Result};
@@ -13,30 +13,50 @@ use std::{
 const COMPILER: &str = "powerpc64le-linux-gnu-gcc";
 /// What brings the compiler, the C library and the kernel's headers.
 const PACKAGES: &[&str] = &["gcc-powerpc64le-linux-gnu", "libc6-dev-ppc64el-cross"];
-const MARK: &str = "VFIO ";
 
-/// The initial file system with the program added: Linux unpacks archives that follow each other as one.
-pub fn initrd(base: &Path) -> Result<PathBuf> {
-    let mut archive = Archive::default();
-    archive.file("bin/vfio-proof", true, &fs::read(compile()?)?);
+/// A program of `tests`.
+#[derive(Clone, Copy, Debug)]
+pub struct Proof {
+    /// Its folder there; `-proof` after it is its name in the guest.
+    folder: &'static str,
+    /// Its lines begin with this.
+    mark: &'static str,
+}
+
+/// DMA windows through VFIO.
+pub const VFIO: Proof = Proof { folder: "vfio", mark: "VFIO " };
+/// Virtual machines through KVM.
+pub const KVM: Proof = Proof { folder: "kvm", mark: "KVM " };
+
+impl Proof {
+    /// The initial file system with the program added.
+    pub fn initrd(self, base: &Path) -> Result<PathBuf> {
+        let mut archive = Archive::default();
+        archive.file(&format!("bin/{}-proof", self.folder), true, &fs::read(compile(self.folder)?)?);
+        initrd(base, self.folder, archive)
+    }
+}
+
+/// An initial file system with more added: Linux unpacks archives that follow each other as one.
+pub fn initrd(base: &Path, name: &str, more: Archive) -> Result<PathBuf> {
     let mut bytes = fs::read(base).with_context(|| format!("reading {}", base.display()))?;
-    bytes.extend(archive.finish());
+    bytes.extend(more.finish());
     let stem = base.file_stem().context("a file name")?.to_string_lossy();
-    let file = base.with_file_name(format!("{stem}-vfio.cpio"));
+    let file = base.with_file_name(format!("{stem}-{name}.cpio"));
     move_in_place(&file, |own| Ok(fs::write(own, &bytes)?))?;
     Ok(file)
 }
 
-fn compile() -> Result<PathBuf> {
+fn compile(folder: &str) -> Result<PathBuf> {
     let headers = Path::new("/usr/powerpc64le-linux-gnu/include/linux/vfio.h");
     if tools::find(COMPILER).is_none() || !headers.is_file() {
-        tools::install(PACKAGES, "compiling the VFIO proof")?;
+        tools::install(PACKAGES, &format!("compiling tests/{folder}"))?;
     }
     let mut sources: Vec<_> =
-        fs::read_dir(paths::root().join("tests/vfio"))?.flatten().map(|entry| entry.path()).collect();
-    sources.retain(|path| path.extension().is_some_and(|extension| extension == "c"));
+        fs::read_dir(paths::root().join("tests").join(folder))?.flatten().map(|entry| entry.path()).collect();
+    sources.retain(|path| path.extension().is_some_and(|extension| extension == "c" || extension == "S"));
     sources.sort();
-    let file = paths::out()?.join("vfio-proof");
+    let file = paths::out()?.join(format!("{folder}-proof"));
     move_in_place(&file, |own| {
         let mut command = Command::new(COMPILER);
         command.args([
@@ -50,7 +70,9 @@ fn compile() -> Result<PathBuf> {
             "-s",
             "-o",
         ]);
-        tools::output(command.arg(own).args(&sources)).map(drop).context("compiling tests/vfio")
+        tools::output(command.arg(own).args(&sources))
+            .map(drop)
+            .with_context(|| format!("compiling tests/{folder}"))
     })?;
     Ok(file)
 }
@@ -64,11 +86,11 @@ fn move_in_place(file: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<
 }
 
 /// One check per line of the program. Without its last line, or with another number of lines than that says, it failed.
-pub fn judge(console: &str) -> Vec<Check> {
+pub fn judge(proof: Proof, console: &str) -> Vec<Check> {
     let mut checks = Vec::new();
     let mut skipped = 0;
     let mut total = None;
-    for line in console.lines().filter_map(|line| line.split_once(MARK).map(|(_, rest)| rest)) {
+    for line in console.lines().filter_map(|line| line.split_once(proof.mark).map(|(_, rest)| rest)) {
         let Some((verdict, (name, text))) = line
             .split_once(' ')
             .and_then(|(verdict, rest)| Some((verdict, rest.split_once(": ").or(rest.split_once(':'))?)))
@@ -111,14 +133,14 @@ mod tests {
     use super::*;
 
     fn names_of_failures(console: &str) -> Vec<String> {
-        judge(console).into_iter().filter(|check| !check.passed()).map(|check| check.name).collect()
+        judge(VFIO, console).into_iter().filter(|check| !check.passed()).map(|check| check.name).collect()
     }
 
     #[test]
     fn lines_become_checks_behind_the_time_stamp() {
         let console = "VFIO - User Level meta-driver version: 0.3\n[ 1.0] VFIO ok window0-4K-1: moved\n\
                        [ 2.0] VFIO skip window0-2M-1: no huge pages\n[ 3.0] VFIO ok total: 1 ok, 0 failed, 1 skipped\n";
-        let checks = judge(console);
+        let checks = judge(VFIO, console);
         assert_eq!(checks.len(), 3);
         assert!(checks.iter().all(Check::passed));
         assert_eq!(checks[1].result.as_deref(), Ok("SKIPPED: no huge pages"));
