@@ -57,11 +57,12 @@ static void *send(void *argument)
 	return NULL;
 }
 
-static void expect_interrupt(struct vm *vm, const struct vcpu *vcpu, const char *state)
+static void expect_interrupt(struct vm *vm, const struct vcpu *vcpu, int round, const char *state)
 {
 	struct kvm_run *run = vcpu->run;
 	pthread_t thread;
 
+	doing("round %d, the vCPU is %s", round, state);
 	CHECK(pthread_create(&thread, NULL, send, vm) == 0, "no thread");
 	vcpu_run_to_report(vcpu, REPORT_INTERRUPT);
 	CHECK(run->papr_hcall.args[0] == (0xff000000UL | SOURCE) && run->papr_hcall.args[1] == 0,
@@ -93,13 +94,14 @@ void xics_case(void)
 	enable(vcpu.fd, KVM_CAP_IRQ_XICS, xics, 0);
 	add_source(xics);
 	first_steps(&vcpu);
+	vcpu_run_to_report(&vcpu, REPORT_READY);
 	for (int round = 0; round < rounds; round++) {
 		// What was last reported decides where the guest goes: the first time it is about to spin.
 		if (round)
 			vcpu_register(&vcpu, 31, PHASE_SPIN);
-		expect_interrupt(&vm, &vcpu, "running");
+		expect_interrupt(&vm, &vcpu, round, "running");
 		vcpu_register(&vcpu, 31, PHASE_CEDE);
-		expect_interrupt(&vm, &vcpu, "asleep");
+		expect_interrupt(&vm, &vcpu, round, "asleep");
 	}
 	CHECK(ioctl(vcpu.fd, KVM_GET_ONE_REG, &reg) == 0, "the vCPU's controller state: %s", strerror(errno));
 	error = device_get(xics, KVM_DEV_XICS_GRP_SOURCES, SOURCE, &source);

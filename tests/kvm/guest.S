@@ -2,10 +2,23 @@
 // end KVM_RUN: r3 = number, r4… = what there is to say. r31 tells the host what it did last.
 #include "guest.h"
 
+	// An exception that nobody expects: say which.
+	.macro	fault, vector
+	.org	guest_code + \vector
+	li	%r4, \vector
+	li	%r3, 0
+	ori	%r3, %r3, REPORT_FAULT
+	sc	1
+	.endm
+
 	.section .rodata
 	.globl guest_code, guest_code_end
 	.balign 8
 guest_code:
+	.irp	vector, 0x100, 0x200, 0x300, 0x380, 0x400, 0x480
+	fault	\vector
+	.endr
+
 	// External interrupt: take it from the interrupt controller, finish it, report both.
 	.org	guest_code + 0x500
 	li	%r3, H_XIRR
@@ -24,6 +37,20 @@ guest_code:
 	cmpldi	%r31, PHASE_CEDE
 	beq	cede
 0:	b	0b
+
+	.irp	vector, 0x600, 0x700, 0x800
+	fault	\vector
+	.endr
+
+	// The decrementer runs out every few seconds. r29 is its own.
+	.org	guest_code + 0x900
+	lis	%r29, 0x7fff
+	mtdec	%r29
+	rfid
+
+	.irp	vector, 0xa00, 0xc00, 0xd00, 0xf00, 0xf20, 0xf40, 0xf60, 0xf80
+	fault	\vector
+	.endr
 
 	// Sums 1 to 100, by way of memory; then stores where there is none.
 	.org	guest_code + GUEST_START
@@ -49,12 +76,17 @@ guest_code:
 	ori	%r3, %r3, REPORT_LOADED
 	sc	1
 
-	// Interrupts on; wait busily, so that the one that comes finds the vCPU running.
-spin:	li	%r3, H_CPPR
+	// Let all priorities through, and say so.
+	li	%r3, H_CPPR
 	li	%r4, 0xff
 	sc	1
 	li	%r31, PHASE_SPIN
-	mfmsr	%r5
+	li	%r3, 0
+	ori	%r3, %r3, REPORT_READY
+	sc	1
+
+	// Interrupts on; wait busily, so that the one that comes finds the vCPU running.
+spin:	mfmsr	%r5
 	ori	%r5, %r5, 0x8000
 	mtmsrd	%r5, 1
 0:	b	0b

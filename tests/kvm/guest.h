@@ -15,6 +15,8 @@
 #define REPORT_SUM 0xf100
 #define REPORT_LOADED 0xf104
 #define REPORT_INTERRUPT 0xf108
+#define REPORT_READY 0xf10c
+#define REPORT_FAULT 0xf110
 
 #define PHASE_SPIN 1
 #define PHASE_CEDE 2

@@ -15,6 +15,7 @@ void case_run(const char *name, void (*body)(void));
 void pass(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void skip(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void doing(const char *format, ...) __attribute__((format(printf, 1, 2))); // said if it hangs
 int total(void);
 #define CHECK(condition, ...) \
 	do { \

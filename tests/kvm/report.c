@@ -14,6 +14,7 @@
 enum { OK, FAILED, SKIPPED };
 
 static const char *case_name = "";
+static char now_doing[80] = "starting";
 static int count[3];
 
 static void line(const char *verdict, const char *name, const char *format, va_list arguments)
@@ -63,6 +64,21 @@ void fail(const char *format, ...)
 	FINISH("FAIL", FAILED);
 }
 
+void doing(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(now_doing, sizeof(now_doing), format, arguments);
+	va_end(arguments);
+}
+
+static void too_long(int unused)
+{
+	(void)unused;
+	fail("hangs: %s", now_doing);
+}
+
 void case_run(const char *name, void (*body)(void))
 {
 	int status = 0;
@@ -70,12 +86,13 @@ void case_run(const char *name, void (*body)(void))
 
 	case_name = name;
 	if (child == 0) {
+		signal(SIGALRM, too_long);
 		alarm(CASE_SECONDS);
 		body();
 		fail("the case ended without a verdict");
 	}
 	if (child < 0 || waitpid(child, &status, 0) < 0 || !WIFEXITED(status)) {
-		say("FAIL", name, "%s", WTERMSIG(status) == SIGALRM ? "hangs" : "died");
+		say("FAIL", name, "died");
 		status = FAILED << 8;
 	}
 	count[WEXITSTATUS(status) % 3]++;

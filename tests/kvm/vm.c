@@ -110,8 +110,8 @@ void vcpu_run_to_report(const struct vcpu *vcpu, uint64_t number)
 {
 	vcpu_run(vcpu);
 	CHECK(vcpu->run->exit_reason == KVM_EXIT_PAPR_HCALL && vcpu->run->papr_hcall.nr == number,
-	      "exit %u, hypercall %#lx, instead of hypercall %#lx", vcpu->run->exit_reason,
-	      vcpu->run->papr_hcall.nr, number);
+	      "exit %u, hypercall %#lx (%#lx), instead of hypercall %#lx", vcpu->run->exit_reason,
+	      vcpu->run->papr_hcall.nr, vcpu->run->papr_hcall.args[0], number);
 }
 
 int device_make(const struct vm *vm, unsigned type)
