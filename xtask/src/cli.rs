@@ -79,7 +79,7 @@ pub enum Part {
     Qemu,
     /// Debian's kernels under QEMU
     Linux,
-    /// A KVM guest with passed-through devices in a Debian kernel under QEMU
+    /// KVM guests with passed-through devices, each in a Debian kernel under QEMU
     Nested,
 }
 

@@ -18,6 +18,7 @@ mod modules;
 mod mutants;
 mod nested;
 mod packages;
+mod parallel;
 mod paths;
 mod payload;
 mod proof;

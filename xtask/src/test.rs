@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that can be checked, in three rings, and one sum at the end.
+//! `cargo xtask test`: everything that can be checked, in four rings, and one sum at the end.
 
 use crate::{
     board::Board,
@@ -9,7 +9,7 @@ use crate::{
     console::{self, Limits},
     elf,
     fetch::Kernel,
-    image, kexec, nested, paths, payload,
+    image, kexec, nested, parallel, paths, payload,
     proof::{self, Proof},
     qemu::{Launch, Qemu},
     report::{self, Check, seconds},
@@ -25,12 +25,9 @@ use std::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    thread,
     time::Duration,
 };
 
-/// QEMUs at a time.
-const AT_ONCE: usize = 2;
 /// A machine that is busy with two of them is slow.
 const LIMITS: Limits =
     Limits { total: Duration::from_secs(300), silence: Duration::from_secs(120), show: false };
@@ -73,9 +70,9 @@ pub fn run(part: Option<Part>, only: Option<&str>, firmware: Option<&str>) -> Re
     if wanted(Part::Linux) {
         tell("linux", linux(only, firmware, &sum), &sum);
     }
-    // Emulation in emulation takes long: only when it is asked for.
-    if part == Some(Part::Nested) {
-        tell("nested", nested::run(only, firmware), &sum);
+    // Without a part, `only` names Linux cases.
+    if wanted(Part::Nested) && (part.is_some() || only.is_none()) {
+        tell("nested", nested::run(only, firmware, &sum), &sum);
     }
     let failed = sum.failed.into_inner().expect("no panic while counting");
     println!("{} passed, {} failed", sum.passed.into_inner(), failed.len());
@@ -219,25 +216,12 @@ fn linux(only: Option<&str>, firmware: Option<&str>, sum: &Sum) -> Result<Vec<Ch
             place.insert(Qemu::select(case.qemu)?);
         }
     }
-    let next = AtomicUsize::new(0);
     let printing = Mutex::new(());
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if console::interrupted() {
-                        break;
-                    }
-                    let result = one(case, &ready);
-                    let _alone = printing.lock();
-                    print_case(case, result, sum);
-                }
-            });
-        }
-    });
-    if console::interrupted() {
-        bail!("interrupted");
-    }
+    parallel::each(&cases, |case| {
+        let result = one(case, &ready);
+        let _alone = printing.lock();
+        print_case(case, result, sum);
+    })?;
     Ok(Vec::new())
 }
 
