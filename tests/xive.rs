@@ -1,5 +1,7 @@
 //! The XIVE driver on the register model: what boot writes, then each call through OPAL's dispatch.
 
+#[path = "xive/arguments.rs"]
+mod arguments;
 #[path = "xive/boot.rs"]
 mod boot;
 #[path = "xive/chips.rs"]
@@ -16,6 +18,8 @@ mod psi;
 mod queues;
 #[path = "xive/reset.rs"]
 mod reset;
+#[path = "xive/retries.rs"]
+mod retries;
 #[path = "xive/sources.rs"]
 mod sources;
 #[path = "xive/power9.rs"]

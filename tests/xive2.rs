@@ -1,6 +1,8 @@
 //! The XIVE driver on the register model of POWER10's XIVE2: what boot writes, then each call through OPAL's dispatch.
 //! The calls' tests are POWER9's; `unit` has what differs.
 
+#[path = "xive/arguments.rs"]
+mod arguments;
 #[path = "xive2/boot.rs"]
 mod boot;
 #[path = "xive/hostile.rs"]
@@ -15,6 +17,8 @@ mod psi;
 mod queues;
 #[path = "xive/reset.rs"]
 mod reset;
+#[path = "xive/retries.rs"]
+mod retries;
 #[path = "xive/sources.rs"]
 mod sources;
 #[path = "xive2/structures.rs"]

@@ -27,6 +27,8 @@ mod acts;
 mod bars;
 #[path = "xive/bits.rs"]
 mod bits;
+#[path = "xive/conflicts.rs"]
+mod conflicts;
 #[path = "xive/esb.rs"]
 mod esb;
 #[path = "xive/ic.rs"]
@@ -55,6 +57,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bits::{ibm, ibm32, set_ibm32};
+use conflicts::Conflicts;
 pub use router::Lost;
 pub use window::{Scom, Window};
 
@@ -254,7 +257,17 @@ impl<R: Ram + Clone + 'static> Xive<R> {
 
     /// The next commit of an END or NVT watch is lost and its spec register then shows `bits`.
     pub fn conflict_next_watch(&self, bits: u64) {
-        self.state().ic.conflict = Some(bits);
+        self.conflict_watches(1, bits);
+    }
+
+    /// So many commits in a row are lost.
+    pub fn conflict_watches(&self, times: u32, bits: u64) {
+        self.state().ic.conflicts = Conflicts { after: 0, times, bits };
+    }
+
+    /// All commits are lost, but so many that come first.
+    pub fn lose_watches_after(&self, after: u32) {
+        self.state().ic.conflicts = Conflicts { after, times: u32::MAX, bits: 1 << 63 };
     }
 
     /// Keeps events that passed their PQ bits in flight until a sync completes, then lets all go.

@@ -45,6 +45,9 @@ pub enum Command {
         /// Where to begin looking; what is dearer follows
         #[arg(long, default_value = "host")]
         ring: Ring,
+        /// Where to stop looking
+        #[arg(long, default_value = "linux")]
+        last: Ring,
     },
     /// Count the instructions that firmware executes, beside skiboot
     #[command(disable_help_flag = true)]

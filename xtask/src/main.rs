@@ -58,7 +58,7 @@ fn run(cli: cli::Cli) -> Result<()> {
         cli::Command::Boot(options) => boot::demonstrate(&options),
         cli::Command::Debug(options) => boot::debug(&options),
         cli::Command::Test { part, only, firmware } => test::run(part, only.as_deref(), firmware.as_deref()),
-        cli::Command::Mutants { only, ring } => mutants::run(only.as_deref(), ring),
+        cli::Command::Mutants { only, ring, last } => mutants::run(only.as_deref(), ring, last),
         cli::Command::Bench { args } => bench::run(args),
         cli::Command::Fetch { refresh, with_64k } => fetch::everything(refresh, with_64k),
         cli::Command::Clean { cache } => clean(cache),

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use regex::Regex;
 use std::{
     env, fs,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Instant,
@@ -103,8 +104,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "an escalation queue isn't enabled",
         file: "src/interrupts/xive/queues.rs",
-        find: "            end.control.set_silent(true);\n            end.control.set_escalate(true);\n",
-        replace: "            end.control.set_silent(true);\n",
+        find: "end.control.set_silent(true);\n                end.control.set_escalate(true);\n",
+        replace: "end.control.set_silent(true);\n",
         tests: XIVE,
         linux: "kvm-6.12",
     },
@@ -160,8 +161,8 @@ enum Stage {
     Linux(&'static str),
 }
 
-/// Plants each fault whose name contains `only` and looks for it from `first` on.
-pub fn run(only: Option<&str>, first: Ring) -> Result<()> {
+/// Plants each fault whose name contains `only` and looks for it from `first` to `last`.
+pub fn run(only: Option<&str>, first: Ring, last: Ring) -> Result<()> {
     let chosen: Vec<_> =
         MUTANTS.iter().filter(|mutant| only.is_none_or(|part| mutant.name.contains(part))).collect();
     if chosen.is_empty() {
@@ -173,7 +174,7 @@ pub fn run(only: Option<&str>, first: Ring) -> Result<()> {
     for mutant in chosen {
         let start = Instant::now();
         let mut notice = None;
-        for stage in stages(mutant, first) {
+        for stage in stages(mutant, first..=last) {
             // What fails without a fault would catch anything.
             if !sound.contains(&stage) {
                 if let Some(failure) = copy.look(&stage)? {
@@ -203,17 +204,17 @@ pub fn run(only: Option<&str>, first: Ring) -> Result<()> {
     if survivors.is_empty() { Ok(()) } else { bail!("no test noticed: {}", survivors.join(", ")) }
 }
 
-fn stages(mutant: &Mutant, first: Ring) -> Vec<Stage> {
+fn stages(mutant: &Mutant, rings: RangeInclusive<Ring>) -> Vec<Stage> {
     let mut stages = Vec::new();
-    if first <= Ring::Host {
+    if rings.contains(&Ring::Host) {
         stages.push(Stage::Unit);
         stages.extend(mutant.tests.iter().map(|name| Stage::Tests(name)));
         stages.push(Stage::Host);
     }
-    if first <= Ring::Qemu {
+    if rings.contains(&Ring::Qemu) {
         stages.push(Stage::Qemu);
     }
-    if !mutant.linux.is_empty() {
+    if rings.contains(&Ring::Linux) && !mutant.linux.is_empty() {
         stages.push(Stage::Linux(mutant.linux));
     }
     stages
@@ -351,6 +352,16 @@ mod tests {
             let text = fs::read_to_string(paths::root().join(mutant.file)).unwrap();
             assert_ne!(planted(mutant, &text).unwrap(), text, "{}", mutant.name);
         }
+    }
+
+    #[test]
+    fn a_fault_is_looked_for_in_the_rings_that_are_wanted() {
+        let mutant = MUTANTS.iter().find(|mutant| !mutant.linux.is_empty()).unwrap();
+        let linux = Stage::Linux(mutant.linux);
+        assert_eq!(stages(mutant, Ring::Linux..=Ring::Linux), std::slice::from_ref(&linux));
+        assert_eq!(stages(mutant, Ring::Qemu..=Ring::Linux), [Stage::Qemu, linux]);
+        let host = stages(mutant, Ring::Host..=Ring::Host);
+        assert_eq!((host.first(), host.last()), (Some(&Stage::Unit), Some(&Stage::Host)));
     }
 
     #[test]

@@ -65,27 +65,32 @@ impl<I: Mmio, R: Ram> State<I, R> {
     pub(super) fn set_single_escalation(&mut self, nvt: u32, on: bool) -> Result {
         let collector = end_of(nvt, Priority::LEAST);
         let old = self.engine.end(collector).ok_or(NO_QUEUE)?.control;
-        if on == old.silent() {
-            return Ok(());
-        }
-        if on && old.valid() {
-            return Err(Error::Parameter(&"queue 7 is in use"));
-        }
-        self.engine.update_end(collector, &|mut end| {
-            if !on {
-                return End::disabled();
+        if on != old.silent() {
+            if on && old.valid() {
+                return Err(Error::Parameter(&"queue 7 is in use"));
             }
-            end.control = EndControl::default();
-            end.control.set_valid(true);
-            end.control.set_silent(true);
-            end.control.set_escalate(true);
-            end.control.set_backlog(true);
-            end.control.set_notification_pq(PQ_OFF);
-            end
-        })?;
+            self.engine.update_end(collector, &|mut end| {
+                if !on {
+                    return End::disabled();
+                }
+                end.control = EndControl::default();
+                end.control.set_valid(true);
+                end.control.set_silent(true);
+                end.control.set_escalate(true);
+                end.control.set_backlog(true);
+                end.control.set_notification_pq(PQ_OFF);
+                end
+            })?;
+        }
         let block = self.engine.block;
+        // Also when the collector is as it should be: hardware may have been at one of the others' ENDs the last time,
+        // and the OS tries again.
         for priority in Priority::all().filter(|&priority| priority != Priority::LEAST) {
-            self.engine.update_end(end_of(nvt, priority), &|mut end| {
+            let index = end_of(nvt, priority);
+            if self.engine.end(index).is_some_and(|end| end.control.unconditional() == on) {
+                continue;
+            }
+            self.engine.update_end(index, &|mut end| {
                 if on {
                     share_escalation(&mut end, block, collector);
                 } else {

@@ -80,7 +80,7 @@ impl<R: Ram + Clone + 'static> State<R> {
         if register != 0 {
             return;
         }
-        if let Some(bits) = self.ic.conflict.take() {
+        if let Some(bits) = self.ic.conflicts.next() {
             self.watch(cache).spec |= bits;
             return;
         }

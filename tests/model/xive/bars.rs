@@ -1,6 +1,7 @@
 //! BARs, domain tables and the other registers that decide where things lie and which threads exist.
 
 use super::acts::{Slow, Watch};
+use super::conflicts::Conflicts;
 use super::ibm;
 use super::ic::{
     BAR_64K, EDT_ENTRIES, IC_BAR, PAST_END, PBI_CTL, PC_BARM, SBC_CONFIG, TAR, TCTXT_CFG, TCTXT_INDIR0,
@@ -33,7 +34,7 @@ pub struct Ic {
     pub(super) slow: BTreeMap<u64, Slow>,
     pub(super) sync_polls: Option<u32>,
     pub polls: u32,
-    pub conflict: Option<u64>,
+    pub conflicts: Conflicts,
 }
 
 impl Default for Ic {
@@ -47,7 +48,7 @@ impl Default for Ic {
             slow: BTreeMap::new(),
             sync_polls: None,
             polls: 2,
-            conflict: None,
+            conflicts: Conflicts::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! BARs, translation tables and the other registers that decide where things lie and which threads exist.
 
+use super::conflicts::Conflicts;
 use super::flush::Slow;
 use super::ibm;
 use super::ic::{CFG, IC_BAR, TAR, THREAD_EN0, THREAD_EN1, TM_BAR, VALID};
@@ -20,7 +21,7 @@ pub struct Ic {
     pub(super) slow: BTreeMap<u64, Slow>,
     pub(super) sync_polls: Option<u32>,
     pub(super) polls: u32,
-    pub(super) conflict: Option<u64>,
+    pub(super) conflicts: Conflicts,
     pub(super) stalled: bool,
 }
 
@@ -33,7 +34,7 @@ impl Ic {
             slow: BTreeMap::new(),
             sync_polls: None,
             polls: 2,
-            conflict: None,
+            conflicts: Conflicts::default(),
             stalled: false,
         }
     }

@@ -88,7 +88,7 @@ impl<R: Ram + Clone + 'static> State<R> {
         if number != 0 {
             return;
         }
-        if let Some(bits) = self.ic.conflict.take() {
+        if let Some(bits) = self.ic.conflicts.next() {
             self.watch(register).spec |= bits;
             return;
         }
