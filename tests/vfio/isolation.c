@@ -2,16 +2,9 @@
 // addresses. That the bypass does reach memory when the host has the device is shown in host_side.c.
 #include "proof.h"
 
-#include <endian.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PART 1024
-#define PIPES 8
-#define PIPE_PAGES 64U
 enum { MIRROR, SECRET };
 
 // The device writes to and reads from `bus`; neither may touch the pool or learn the secret.
@@ -56,65 +49,8 @@ static void check_isolation(const void *unused)
 	pass("neither physical addresses nor the host's bypass, window 1 closed, empty and closed again");
 }
 
-// Fills freed kernel pages with a word. Pages of pipes come from where pages of tables come from; a process's own don't.
-static unsigned spray(uint64_t word, int pipes[PIPES][2])
-{
-	uint64_t page = 1ULL << page_shift(), *content = malloc(page);
-	unsigned filled = 0;
-
-	CHECK(content, "no memory");
-	for (uint64_t i = 0; i < page / sizeof(word); i++)
-		content[i] = word;
-	for (int i = 0; i < PIPES; i++) {
-		CHECK(!pipe2(pipes[i], O_NONBLOCK | O_CLOEXEC), "pipe: %s", error_name(errno));
-		fcntl(pipes[i][1], F_SETPIPE_SZ, PIPE_PAGES * page);
-		while (write(pipes[i][1], content, page) == (ssize_t)page)
-			filled++;
-	}
-	free(content);
-	return filled;
-}
-
-// Linux empties a table before it removes the window, so a TVE that stayed would go unnoticed at first. The table's page is
-// free then: here it is soon had again, with a content that would lead to the pool.
-static void check_stale_table(const void *argument)
-{
-	uint64_t page = 1ULL << page_shift(), size = page << (page_shift() - 3), start, bus, tce;
-	unsigned window = *(const unsigned *)argument;
-	struct pool pool;
-	unsigned filled;
-	int pipes[PIPES][2];
-
-	CHECK(pool_for(&pool, page_shift()), "no memory");
-	register_pool(&pool);
-	if (window == 1)
-		CHECK(!window_create(container, page_shift(), size, 1, &start), "no window 0");
-	// A table of one page.
-	CHECK(!window_create(container, page_shift(), size, 1, &start), "no window");
-	bus = start + 5 * page;
-	CHECK(!map(container, bus, pool_slot(&pool, SECRET), page, READ | WRITE), "MAP failed");
-	pool_fill(&pool);
-	edu_fetch(&edu, bus, PART);
-	tce = htobe64(physical(pool_slot(&pool, SECRET)) | 3);
-	CHECK(!window_remove(container, start), "REMOVE failed");
-	filled = spray(tce, pipes);
-	edu_store(&edu, bus, PART);
-	edu_store(&edu, bus + PART, PART);
-	CHECK(pool_intact(&pool, 0, 0), "the bridge still uses the removed window's table");
-	for (int i = 0; i < PIPES; i++) {
-		close(pipes[i][0]);
-		close(pipes[i][1]);
-	}
-	CHECK(filled >= PIPE_PAGES, "only %u pages could be filled", filled);
-	pass("%u pages that look like a table aren't taken for the removed one", filled);
-}
-
 void isolation_cases(void)
 {
-	static const unsigned windows[] = { 0, 1 };
-
 	// First of all: no window 1 has yet taken the place of the host's bypass.
 	run_case(check_isolation, NULL, "isolation");
-	for (int i = 0; i < 2; i++)
-		run_case(check_stale_table, &windows[i], "stale-table-%u", windows[i]);
 }

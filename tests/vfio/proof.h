@@ -86,6 +86,10 @@ bool pool_intact(const struct pool *pool, uint64_t but_from, uint64_t but_bytes)
 bool pool_moved(const struct pool *pool, uint64_t from, uint64_t to, uint64_t bytes);
 bool pool_seen(const struct pool *pool, unsigned secret, const void *where, uint64_t bytes);
 
+// spray.c: freed kernel pages, filled with a word.
+unsigned spray(uint64_t word);
+void spray_end(void);
+
 // edu.c: QEMU's edu device, a copying engine with a buffer of 4 KiB.
 struct edu {
 	volatile uint8_t *registers;

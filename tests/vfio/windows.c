@@ -1,6 +1,7 @@
 // Windows of every page size and level count, as window 0 and as window 1: made, proven with moved bytes, closed.
 #include "proof.h"
 
+#include <endian.h>
 #include <errno.h>
 
 struct shape {
@@ -25,10 +26,12 @@ static bool kernel_refuses(const struct shape *shape, unsigned entry_bits)
 	return each * shape->levels + shape->shift >= 55;
 }
 
-// So many entries that every level has more than one, and so few that the kernel can clear them one by one.
+// So many entries that every level has more than one, so few that each table is a page of the kernel's, and so few that
+// the kernel can clear them one by one.
 static unsigned entry_bits(unsigned levels)
 {
-	unsigned bits = bits_per_level() * (levels > 1 ? levels - 1 : 1) + 1, most = bits_per_level() + 19;
+	unsigned bits = levels > 1 ? bits_per_level() * (levels - 1) + 1 : bits_per_level();
+	unsigned most = bits_per_level() + 19;
 
 	return bits < most ? bits : most;
 }
@@ -53,7 +56,41 @@ static void reaches_nothing(struct pool *pool, uint64_t bus, const char *when)
 	CHECK(pool_intact(pool, 0, 0), "a transfer %s arrived", when);
 }
 
-static void prove(struct pool *pool, const struct shape *shape, uint64_t start, unsigned bits)
+// A page for reading only.
+static void is_not_written(struct pool *pool, unsigned slot, uint64_t bus)
+{
+	uint64_t size = 1ULL << pool->shift;
+	int error = map(container, bus, pool_slot(pool, slot), size, READ);
+
+	CHECK(!error, "MAP for reading: %s", error_name(error));
+	reaches_nothing(pool, bus, "to a page for reading");
+	error = unmap(container, bus, size);
+	CHECK(!error, "UNMAP after reading: %s", error_name(error));
+}
+
+// Linux empties a table before it removes the window, so a TVE that stayed would go unnoticed at first. The tables' pages
+// are free then: here they are soon had again, with a content that leads to the slot, however many levels are walked: each
+// word leads to the slot, and the slot's first word does too.
+static unsigned removed_for_good(struct pool *pool, unsigned slot, uint64_t start)
+{
+	uint64_t base = (uint64_t)slot << pool->shift;
+	uint64_t entry = htobe64(physical(pool_slot(pool, slot)) | 3);
+	unsigned filled;
+	int error;
+
+	pool_fill(pool);
+	edu_fetch(&edu, start + PART, PART);
+	error = window_remove(container, start);
+	CHECK(!error, "REMOVE: %s", error_name(error));
+	*(volatile uint64_t *)(pool->memory + base) = entry;
+	filled = spray(entry);
+	edu_store(&edu, start, PART);
+	CHECK(pool_intact(pool, base, sizeof(entry)), "the bridge still uses the removed window's table");
+	spray_end();
+	return filled;
+}
+
+static unsigned prove(struct pool *pool, const struct shape *shape, uint64_t start, unsigned bits)
 {
 	static const char *const names[] = { "first", "middle", "last" };
 	uint64_t size = 1ULL << shape->shift, entries = 1ULL << bits;
@@ -62,8 +99,9 @@ static void prove(struct pool *pool, const struct shape *shape, uint64_t start, 
 	unsigned slot = pool_slot_between_neighbours(pool);
 	int error;
 
-	if (shape->levels == 1)
-		reaches_nothing(pool, start + index[1] * size, "before MAP");
+	reaches_nothing(pool, start + index[1] * size, "before MAP");
+	CHECK(physical(pool->memory), "the kernel doesn't say where the memory lies");
+	reaches_nothing(pool, BYPASS | physical(pool->memory), "by the host's bypass");
 	for (int i = 0; i < 3; i++) {
 		unsigned other = (slot + (i != 1)) % pool->slots;
 
@@ -74,15 +112,14 @@ static void prove(struct pool *pool, const struct shape *shape, uint64_t start, 
 	error = unmap(container, start + index[1] * size, size);
 	CHECK(!error, "UNMAP: %s", error_name(error));
 	reaches_nothing(pool, start + index[1] * size, "after UNMAP");
-	error = window_remove(container, start);
-	CHECK(!error, "REMOVE: %s", error_name(error));
-	reaches_nothing(pool, start, "after REMOVE");
+	is_not_written(pool, slot, start + index[1] * size);
+	return removed_for_good(pool, (slot + 1) % pool->slots, start);
 }
 
 static void check_shape(const void *argument)
 {
 	const struct shape *shape = argument;
-	unsigned bits = entry_bits(shape->levels);
+	unsigned bits = entry_bits(shape->levels), filled;
 	uint64_t size = 1ULL << bits << shape->shift, start = ~0ULL, first;
 	struct pool pool;
 	int error;
@@ -106,9 +143,10 @@ static void check_shape(const void *argument)
 		     size_text(bits + shape->shift), size_text(shape->shift));
 	}
 	register_pool(&pool);
-	prove(&pool, shape, start, bits);
-	pass("%s window at %#llx: 3 pages, both directions, page end, UNMAP, REMOVE; memory in pages of %s",
-	     size_text(bits + shape->shift), (unsigned long long)start, size_text(pool.backing));
+	filled = prove(&pool, shape, start, bits);
+	pass("%s window at %#llx: 3 pages, both directions, page end, reading only, no bypass, UNMAP, REMOVE, then %u pages "
+	     "like its tables; memory in pages of %s",
+	     size_text(bits + shape->shift), (unsigned long long)start, filled, size_text(pool.backing));
 }
 
 static void check(unsigned window, unsigned shift, unsigned levels)
