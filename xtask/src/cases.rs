@@ -98,7 +98,7 @@ pub const CASES: &[Case] = &[
             Expect::Line("smp cpus=4 interrupts=3"),
             Expect::Line("parallel cpus=4 reads=8 different=1"),
             Expect::Times("^OPALITE-PARALLEL [0-9]+ [12] 0123456789abcdefghijklmnopqrstuvwxyz$", 8),
-            Expect::Line("hotplug cpus=4 rounds=20 online=0-3"),
+            Expect::Line("hotplug cpus=4 rounds=10 online=0-3"),
         ],
         ..USUAL
     },
