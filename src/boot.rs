@@ -231,7 +231,7 @@ fn start_xive(
         tables: Tables::allocate(region, ram),
     };
     Xive::new(setup)
-        .unwrap_or_else(|error| panic!("chip {}: the interrupt controller doesn't start: {error:?}", id.0))
+        .unwrap_or_else(|error| panic!("chip {}: the interrupt controller doesn't start: {error}", id.0))
 }
 
 /// Brings up each bridge that the tree names. One that doesn't come is left out: the machine works without it.
@@ -265,7 +265,7 @@ fn bring_up_bridges(
         let window = |base| *leak_window(base);
         match phb::bring_up(&stack, &board.phb, scom, ram, region, window, &mut reserve) {
             Ok(bridge) => bridges.push(bridge),
-            Err(error) => log::error!("PHB#{:x} doesn't come up: {error:?}", stack.opal_id()),
+            Err(error) => log::error!("PHB#{:x} doesn't come up: {error}", stack.opal_id()),
         }
     }
     bridges
@@ -417,7 +417,7 @@ fn find_kernel() -> u64 {
     };
     let kernel = match payload::parse(file) {
         Ok(kernel) => kernel,
-        Err(error) => panic!("no kernel to boot at {KERNEL:#x} (QEMU's -kernel): {error:?}"),
+        Err(error) => panic!("no kernel to boot at {KERNEL:#x} (QEMU's -kernel): {error}"),
     };
     let start = KERNEL + kernel.offset;
     assert!(start.is_multiple_of(payload::KERNEL_ALIGN), "the kernel's segment isn't aligned in its file");

@@ -1,5 +1,7 @@
 //! Why a call failed, and the one place where that becomes an OPAL return code.
 
+use core::fmt;
+
 /// What a person reads of a failure. A reference to one, so that a result fits two registers: it passes through
 /// every call.
 pub type Reason = &'static &'static str;
@@ -62,6 +64,31 @@ impl Error {
             Self::XiveFreeActive => -32,
             Self::Timeout(_) => -33,
         }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, reason) = match *self {
+            Self::Parameter(reason) => ("bad argument", *reason),
+            Self::Busy => ("busy", ""),
+            Self::BusyEvent => ("busy, poll", ""),
+            Self::Partial(reason) => ("partial", *reason),
+            Self::Closed => ("closed", ""),
+            Self::Hardware(reason) => ("hardware", *reason),
+            Self::Unsupported(reason) => ("unsupported", *reason),
+            Self::Permission(reason) => ("not allowed", *reason),
+            Self::NoMem => ("no memory", ""),
+            Self::Resource(reason) => ("none left", *reason),
+            Self::Internal(reason) => ("internal", *reason),
+            Self::WrongState(reason) => ("wrong state", *reason),
+            Self::Empty => ("nothing there", ""),
+            Self::XiveProvisioning => ("a page must be donated", ""),
+            Self::XiveFreeActive => ("still enabled", ""),
+            Self::Timeout(reason) => ("timeout", *reason),
+        };
+        f.write_str(kind)?;
+        if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
     }
 }
 

@@ -22,7 +22,7 @@ use opalite::hw::lpc::Lpc;
 use opalite::hw::psi::Psi as PsiBridge;
 use opalite::hw::ram::Ram;
 use opalite::hw::uart::{self, Uart};
-use opalite::interrupts::xive::{Addresses, Regions, Setup, Tables, Xive as Driver, p9};
+use opalite::interrupts::xive::{Addresses, Chips, Regions, Setup, Tables, Xive as Driver, p9};
 use opalite::mem::Region;
 use opalite::phb;
 use opalite::services::{Parts, Services, events};
@@ -159,7 +159,7 @@ fn whole_machine() -> Machine {
     psi.on_event(move |event| wire.notify(event.lisn));
     PsiBridge::connect(&psi.window(PSI), PSI_ESB, PSI_SHIFT, Box::new(psi.window(PSI_ESB)), &mut driver)
         .unwrap();
-    machine.fw.interrupts = Box::leak(Box::new(driver));
+    machine.fw.interrupts = Box::leak(Box::new(Chips::new(vec![driver])));
     let bus: &'static lpc::Lpc = Box::leak(Box::new(lpc::Lpc::new(lpc::Routing::SerIrq)));
     let lpc = Lpc::new(bus);
     let uart = Uart::probe(lpc, uart::COM1).map(|uart| &*Box::leak(Box::new(uart)));

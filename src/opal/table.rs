@@ -60,7 +60,7 @@ fn finish(name: &'static str, result: Result<i64>) -> i64 {
 
 #[cold]
 fn refused(name: &'static str, error: Error) -> i64 {
-    log::debug!("OPAL {name}: {error:?}");
+    log::debug!("OPAL {name}: {error}");
     error.code()
 }
 

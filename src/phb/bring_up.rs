@@ -159,7 +159,7 @@ const LINKS_US: u64 = 8_000_000;
 pub fn start_links(bridges: &mut [Box<dyn Phb>]) {
     for bridge in bridges.iter_mut() {
         if let Err(error) = bridge.start_link() {
-            log::error!("PHB#{:x}: link: {error:?}", bridge.info().identity.opal_id);
+            log::error!("PHB#{:x}: link: {error}", bridge.info().identity.opal_id);
         }
     }
     wait_until(LINKS_US, || {

@@ -55,7 +55,7 @@ impl Power {
     pub fn hand_over(&self) {
         let Some(bt) = &self.bt else { return };
         if let Err(error) = self.request(APP, SET_GLOBAL_ENABLES, &[ENABLES]) {
-            log::warn!("BMC: no events: {error:?}");
+            log::warn!("BMC: no events: {error}");
         }
         bt.acknowledge();
         bt.enable_interrupt();
@@ -100,7 +100,7 @@ impl Power {
             bt.clear_attention();
             match bt.request(APP, READ_EVENT_BUFFER, &[]) {
                 Ok(answer) => take_event(&answer, messages, events),
-                Err(error) => log::warn!("BMC: event lost: {error:?}"),
+                Err(error) => log::warn!("BMC: event lost: {error}"),
             }
             // The answer raised the interrupt, as the event did. Withdrawn before the next look no event is lost.
             bt.acknowledge();

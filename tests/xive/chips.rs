@@ -55,7 +55,7 @@ impl Pair {
             model.require_pc_vsds(true);
         }
         let firmware = opalite::firmware::Firmware {
-            memory: MemoryMap::new(vec![0..RAM], REGION..RAM),
+            memory: MemoryMap::new(std::iter::once(0..RAM).collect(), REGION..RAM),
             ram: memory,
             interrupts: Box::leak(Box::new(Chips::new(chips))),
             phbs: Vec::new(),
@@ -119,7 +119,7 @@ fn each_chip_knows_the_other_s_ports() {
             (1 << 48 | 1 << 32, notify),
             (2 << 48 | 1 << 32, notify),
             // 64 GiB: 2^(24 + 12).
-            (3 << 48 | 1 << 32, 3 << 62 | 0x0006_0180_0000_0000 + STRIDE | 24),
+            (3 << 48 | 1 << 32, 3 << 62 | (0x0006_0180_0000_0000 + STRIDE) | 24),
         ]
     );
 }
@@ -167,8 +167,8 @@ fn numbers_tell_the_chip() {
     assert_eq!(pair.machine.vp_info(FAR), (1, 0x8_00a5, 0, 1));
     assert_eq!(pair.machine.vp_info(NEAR), (1, 0x84, 0, 0));
     let queue = pair.machine.queue_info(FAR, 7);
-    assert_eq!((queue.page, queue.eoi), (QUEUE + 0x1_0000, END_ESB + STRIDE + (0xa5 * 8 + 7 << 17)));
-    assert_eq!(queue.escalation, 0x1000_0000 | 1 << 27 | 0xa5 * 8 + 7);
+    assert_eq!((queue.page, queue.eoi), (QUEUE + 0x1_0000, END_ESB + STRIDE + ((0xa5 * 8 + 7) << 17)));
+    assert_eq!(queue.escalation, 0x1000_0000 | 1 << 27 | (0xa5 * 8 + 7));
     assert_eq!(pair.machine.allocate_irq(), 0x10, "any: the caller's chip");
     for (token, args) in [
         (ALLOCATE_IRQ, [2, 0]),

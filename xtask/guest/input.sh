@@ -2,7 +2,7 @@
 echo "OPALITE-INPUT long"
 read -r line
 say "input-long $line"
-# The shell throws away what was typed before it set the terminal up, so the host is asked a moment later.
-(sleep 2; echo "OPALITE-INPUT shell") &
-sh -i
+# A shell throws away what was typed before it set the terminal up. Its prompt asks: by then it has.
+PS1="OPALITE-INPUT shell
+" sh -i
 say "input-shell $(cat /tmp/typed)"

@@ -43,6 +43,10 @@ pub fn link(target_folder: &Path) -> Result<Vec<u8>> {
             "-Clink-arg=--pack-dyn-relocs=relr",
             // 27 KB of file names and line numbers; a panic prints a backtrace instead.
             "-Zlocation-detail=none",
+            // 12 KB of derived `Debug`. What is shown implements `Display`.
+            "-Zfmt-debug=none",
+            // One body for functions that compile to the same.
+            "-Clink-arg=--icf=all",
         ],
     };
     let file = compile(&program, target_folder)?;
@@ -87,7 +91,9 @@ fn compile(program: &Program, target_folder: &Path) -> Result<PathBuf> {
             "--bin",
             program.binary,
         ])
-        .args(["-Zbuild-std=core,alloc,compiler_builtins", "-Zbuild-std-features=compiler-builtins-mem"])
+        .arg("-Zbuild-std=core,alloc,compiler_builtins")
+        // 11 KB less: core's small sorts and number formatting. No call sorts or formats.
+        .arg("-Zbuild-std-features=compiler-builtins-mem,optimize_for_size")
         .arg("--target")
         .arg(&specification)
         .arg("--target-dir")
