@@ -1,6 +1,6 @@
 # Takes each CPU away from the kernel and gives it back, many times: it waits in firmware meanwhile.
 rounds=$(given rounds)
-rounds=${rounds:-10}
+rounds=${rounds:-20}
 cpus=0
 for cpu in /sys/devices/system/cpu/cpu[0-9]*; do
     [ -f "$cpu/online" ] || continue
