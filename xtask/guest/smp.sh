@@ -43,5 +43,16 @@ if [ -d /sys/class/net/eth0 ]; then
     mover=affinity moved 'eth0.*' ping -c 1 -W 5 10.0.2.2
 fi
 say "smp cpus=$(echo "$online" | wc -l) interrupts=$interrupts"
+
+# The time as one CPU after the other reads it never goes back.
+readings=0 last=0
+for round in 1 2 3; do
+    for cpu in $online; do
+        now=$(taskset "$(printf '%x' $((1 << cpu)))" sed -n '/^now at /{s/^now at \([0-9]*\) .*/\1/p;q}' /proc/timer_list)
+        [ "$now" -gt "$last" ] && readings=$((readings + 1)) || say "smp failed CPU $cpu reads $now ns after $last"
+        last=$now
+    done
+done
+say "clocks cpus=$(echo "$online" | wc -l) readings=$readings"
 # Doorbells and other interrupts between CPUs, one number for each.
 for row in DBL IPI; do say "$row $(sed -n "s/^ *[0-9]*$row[^:]*:\([ 0-9]*\).*/\1/p" /proc/interrupts | tr -s ' ')"; done

@@ -49,6 +49,9 @@ struct Options {
     /// A version like 10, or a path; 9.1 is the oldest that can count
     #[arg(long, default_value = "10")]
     qemu: String,
+    /// Only count from reset to the kernel, on machines of more and more threads and chips
+    #[arg(long)]
+    scale: bool,
     /// Seconds after which a boot is given up
     #[arg(long, default_value_t = 120)]
     timeout: u64,
@@ -87,8 +90,12 @@ pub fn run(args: Vec<String>) -> Result<()> {
         launch: launch(&options, &board, qemu)?,
         devices: boot::demo_devices(&board)?,
         plugin: machine::build_plugin(&paths::target())?,
+        icount: !options.scale,
         limit: Duration::from_secs(options.timeout),
     };
+    if options.scale {
+        return scale(machine, ours);
+    }
     let mut incomplete = 0;
     let mut boots = |firmware, image: Option<PathBuf>| -> Result<Vec<Counts>> {
         let mut boots = Vec::new();
@@ -139,6 +146,31 @@ pub fn run(args: Vec<String>) -> Result<()> {
         0 => Ok(()),
         missed => bail!("Opalite misses {missed} of {} limits", verdicts.len()),
     }
+}
+
+/// Machines of more and more threads and chips, as QEMU spells them. Each chip has six bridges.
+const SCALE: &[&str] = &["1", "2", "4", "8,sockets=2,cores=4"];
+
+/// Boots each as far as the kernel goes without a file system, and prints what came before the kernel. Waits for
+/// other threads are part of it, and last as long as the host lets them.
+fn scale(mut machine: Machine, image: Option<PathBuf>) -> Result<()> {
+    machine.launch.initrd = None;
+    let name = if image.is_some() { Firmware::Opalite } else { Firmware::Skiboot }.name();
+    let mut rows = Vec::new();
+    for &smp in SCALE {
+        report::step(&format!("counting {name} with -smp {smp}"));
+        machine.launch.smp = smp.into();
+        let Outcome { counts, complaint } = machine.boot("scale", image.clone())?;
+        match counts.to_kernel {
+            Some(count) => rows.push((smp, count)),
+            None => bail!("-smp {smp}: {}", complaint.unwrap_or_default()),
+        }
+    }
+    println!("Instructions of the booting thread from reset to the kernel, {name}:\n");
+    for (smp, count) in rows {
+        println!("  {count:>12}  -smp {smp}");
+    }
+    Ok(())
 }
 
 /// The demonstration's guest, quiet, with as little traffic as calls every part: what Linux prints and copies is the

@@ -4,6 +4,7 @@ use crate::{
     board::Board,
     boot::{Booted, LONG_LINE},
     console::Ending,
+    excused::excused,
     proof,
     report::Check,
     said::{self, Said},
@@ -89,8 +90,8 @@ pub fn judge(booted: &Booted, expected: &[Expect]) -> Vec<Check> {
     checks
 }
 
-/// The board's lines that must and must not appear.
-pub fn lines(board: &Board, console: &str) -> Result<Vec<Check>> {
+/// The board's lines that must and must not appear, in a boot with these steps.
+pub fn lines(board: &Board, console: &str, steps: &[&str]) -> Result<Vec<Check>> {
     // The command line is what we said, not what the kernel says.
     let lines: Vec<_> =
         said::kernel_lines(console).filter(|line| !line.starts_with("Kernel command line:")).collect();
@@ -100,13 +101,19 @@ pub fn lines(board: &Board, console: &str) -> Result<Vec<Check>> {
             checks.push(Check::failed("line that must appear", pattern.as_str()));
         }
     }
+    let excused = excused(&lines, steps);
+    let judged = lines.iter().zip(&excused).filter(|(_, excused)| !**excused).map(|(line, _)| line);
     for pattern in board.patterns("must-not-appear.txt")? {
-        if let Some(line) = lines.iter().find(|line| pattern.is_match(line)) {
+        if let Some(line) = judged.clone().find(|line| pattern.is_match(line)) {
             checks.push(Check::failed("line that must not appear", format!("{line} (pattern: {pattern})")));
         }
     }
     if checks.is_empty() {
-        checks.push(Check::ok("kernel's messages", format!("{} lines", lines.len())));
+        let mut text = format!("{} lines", lines.len());
+        if excused.contains(&true) {
+            text += ", a warning of the kernel's own excused";
+        }
+        checks.push(Check::ok("kernel's messages", text));
     }
     Ok(checks)
 }
@@ -402,7 +409,7 @@ mod tests {
     fn lines_of_the_board_are_looked_for_in_the_kernel_only() {
         let board = Board::named("powernv9").unwrap();
         let failed = |console: &str| -> Vec<String> {
-            lines(&board, console).unwrap().into_iter().filter_map(|check| check.result.err()).collect()
+            lines(&board, console, &[]).unwrap().into_iter().filter_map(|check| check.result.err()).collect()
         };
         let good = "[ 0.1,3] BUG: of the firmware\n[ 0.0] Linux version 6.12\n";
         assert!(!failed(good).iter().any(|why| why.contains("BUG") || why.contains("Linux version")));

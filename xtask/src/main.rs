@@ -10,6 +10,7 @@ mod cli;
 mod console;
 mod cpio;
 mod elf;
+mod excused;
 mod fetch;
 mod image;
 mod initramfs;

@@ -250,7 +250,7 @@ fn one(case: &Case, ready: &Ready) -> Result<(Vec<Check>, Duration)> {
     let expected: Vec<_> = case.expect.iter().filter(fair).copied().collect();
     let mut found = checks::judge(&booted, &expected);
     if booted.outcome.ending == console::Ending::Ended {
-        found.extend(checks::lines(ready.board(case)?, &booted.outcome.console)?);
+        found.extend(checks::lines(ready.board(case)?, &booted.outcome.console, case.steps)?);
         if case.compare && ready.firmware.is_some() {
             // Only the list is wanted from the other boot.
             let quick = Case { steps: &["pci"], ..*case };
