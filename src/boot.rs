@@ -406,6 +406,7 @@ fn publish(
             exports: &[],
         },
     );
+    dt::dma_windows::publish(&mut tree);
     tree.to_blob(arch::pir())
 }
 

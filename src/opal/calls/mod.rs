@@ -9,4 +9,5 @@ pub mod nvram;
 pub mod pci;
 pub mod power;
 pub mod system;
+pub mod tables;
 pub mod time;
