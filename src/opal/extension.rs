@@ -8,7 +8,19 @@ use super::table::{Call, call};
 pub const FIRST: u64 = 0x1_0000;
 
 /// The calls: a token's place from [`FIRST`] on, the name in the device tree, what serves it.
-pub static CALLS: &[(&str, Call)] = &[call!("table-create", "TABLE_CREATE", tables::create)];
+pub static CALLS: &[(&str, Call)] = &[
+    call!("table-create", "table-create", tables::create),
+    call!("table-destroy", "table-destroy", tables::destroy),
+    call!("table-map", "table-map", tables::map),
+    call!("table-unmap", "table-unmap", tables::unmap),
+    call!("window-set", "window-set", tables::set),
+    call!("window-unset", "window-unset", tables::unset),
+    call!("window-query", "window-query", tables::query),
+    call!("bypass-set", "bypass-set", tables::set_bypass),
+    call!("pool-donate", "pool-donate", tables::donate),
+    call!("pool-reclaim", "pool-reclaim", tables::reclaim),
+    call!("pool-query", "pool-query", tables::pool),
+];
 
 /// The call of that token.
 pub fn find(token: u64) -> Option<&'static Call> {
