@@ -3,4 +3,6 @@
 pub mod args;
 pub mod calls;
 pub mod dispatch;
+pub mod extension;
+pub mod request;
 pub mod table;

@@ -1,7 +1,7 @@
 //! Which calls there are: one line each, sorted by number. What is offered and what CHECK_TOKEN claims can't differ.
 
-use super::args::Args;
 use super::calls::{console, cpus, events, interrupts, nvram, pci, power, system, time};
+use super::extension;
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 
@@ -29,19 +29,29 @@ extern "C" fn unknown(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64, _: u64, _:
     Error::Parameter(&"token").code()
 }
 
-/// One line of the table. The handler becomes part of a function that takes the OS's registers as they are: neither its
+/// One line of a table. The handler becomes part of a function that takes the OS's registers as they are: neither its
 /// arguments nor its `Result` go through memory.
 macro_rules! call {
-    ($token:expr, $name:literal, $handler:path) => {
-        call!($token, $name, $handler, false)
+    ($key:expr, $name:literal, $handler:path) => {
+        call!($key, $name, $handler, false)
     };
-    ($token:expr, $name:literal, $handler:path, $nested:literal) => {{
-        extern "C" fn door(a: u64, b: u64, c: u64, d: u64, e: u64, f: u64, g: u64, fw: &Firmware) -> i64 {
-            finish($name, $handler(fw, &Args([a, b, c, d, e, f, g])))
+    ($key:expr, $name:literal, $handler:path, $nested:literal) => {{
+        extern "C" fn door(
+            a: u64,
+            b: u64,
+            c: u64,
+            d: u64,
+            e: u64,
+            f: u64,
+            g: u64,
+            fw: &$crate::firmware::Firmware,
+        ) -> i64 {
+            $crate::opal::table::finish($name, $handler(fw, &$crate::opal::args::Args([a, b, c, d, e, f, g])))
         }
-        ($token, Call { handler: door, nested: $nested, served: true })
+        ($key, $crate::opal::table::Call { handler: door, nested: $nested, served: true })
     }};
 }
+pub(super) use call;
 
 /// The same for a call that may interrupt another one on the same thread.
 macro_rules! nested {
@@ -51,7 +61,7 @@ macro_rules! nested {
 }
 
 #[inline(always)]
-fn finish(name: &'static str, result: Result<i64>) -> i64 {
+pub(super) fn finish(name: &'static str, result: Result<i64>) -> i64 {
     match result {
         Ok(value) => value,
         Err(error) => refused(name, error),
@@ -167,5 +177,8 @@ const fn build(calls: &[(usize, Call)]) -> [Call; END] {
 /// The call of that token.
 #[inline(always)]
 pub fn find(token: u64) -> Option<&'static Call> {
-    TABLE.get(usize::try_from(token).ok()?).filter(|call| call.served)
+    match TABLE.get(usize::try_from(token).ok()?) {
+        Some(call) => Some(call).filter(|call| call.served),
+        None => extension::find(token),
+    }
 }
