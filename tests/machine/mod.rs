@@ -16,6 +16,7 @@ use opalite::mem::{MemoryMap, Region};
 use opalite::opal::dispatch;
 use opalite::phb::phb4::Interrupts;
 use opalite::phb::{self, Addresses, Phb, StackNode};
+use opalite::services::view::View;
 use opalite::services::{Parts, Services};
 use opalite::units::{ChipId, Isn};
 use std::sync::Arc;
@@ -100,12 +101,13 @@ impl Machine {
         }
         phb::start_links(&mut bridges);
         let memory = MemoryMap::new(std::iter::once(0..1 << 50).collect(), FIRMWARE);
+        let view = View::allocate(&mut region, ram, bridges.len());
         let fw = Firmware {
             memory,
             ram,
             interrupts: &NoController,
             phbs: phb::slots(bridges),
-            services: Services::new(Parts::default()),
+            services: Services::new(Parts { view, ..Parts::default() }),
         };
         Self { fw, ram, xscom, models }
     }
