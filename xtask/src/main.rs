@@ -27,6 +27,7 @@ mod toolchain;
 mod tools;
 mod traffic;
 mod vfio;
+mod windows;
 
 use anyhow::Result;
 use clap::Parser;
@@ -57,6 +58,7 @@ fn run(cli: cli::Cli) -> Result<()> {
         cli::Command::Test { part, only, firmware } => test::run(part, only.as_deref(), firmware.as_deref()),
         cli::Command::Bench { args } => bench::run(args),
         cli::Command::Fetch { refresh, with_64k } => fetch::everything(refresh, with_64k),
+        cli::Command::Windows { file, output } => windows::draw(&file, output),
         cli::Command::Clean { cache } => clean(cache),
     }
 }
