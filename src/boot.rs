@@ -26,6 +26,7 @@ use crate::log::Sink;
 use crate::mem::{MemoryMap, Region};
 use crate::phb::phb4::Interrupts;
 use crate::phb::{self, Phb, PhbInfo};
+use crate::services::dma::Dma;
 use crate::services::{Parts, Services, events, view::View};
 use crate::units::{ChipId, Pir};
 use crate::{payload, pci};
@@ -34,11 +35,14 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 use fdt::Fdt;
 
 /// The part of the region, which grows with chips and threads, that is for the tree and the lists of devices. QEMU's
 /// machines need a quarter of it.
 const HEAP_PART: u64 = 8;
+/// The part of what is left of the region that isn't for tables.
+const POOL_PART: u64 = 8;
 /// Stack of a thread for calls, and for calls that interrupt a call.
 const STACK: u64 = 32 << 10;
 const SECOND_STACK: u64 = 16 << 10;
@@ -88,6 +92,7 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
     let nodes: Vec<_> = bridges.iter().map(|bridge| bridge.info().clone()).zip(devices).collect();
     let view = View::allocate(&mut region, ram, bridges.len());
     let phbs = phb::slots(bridges);
+    let dma = Dma::new(ram, take_pool(&mut region), &phbs);
     let boot_thread = Some(arch::pir());
     let services = Services::new(Parts { lpc: Some(lpc), uart, sources, threads, boot_thread, view });
 
@@ -96,9 +101,10 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
         ram: *ram,
         interrupts: Box::leak(Box::new(Chips::new(xives))),
         phbs,
+        dma,
         services,
     });
-    firmware.services.view.poll(&firmware.ram, &firmware.phbs);
+    firmware.services.view.poll(&firmware.ram, &firmware.phbs, &firmware.dma);
 
     let blob = publish(machine_tree, board, firmware, &psis, &nodes);
     let tree = region.allocate(ram, blob.len() as u64, 8);
@@ -122,6 +128,14 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
 fn leak_window(base: u64) -> &'static Registers {
     // SAFETY: `base` comes from the board's description, which names devices only.
     Box::leak(Box::new(unsafe { Registers::new(base) }))
+}
+
+/// Nearly all that is left of the region is for the tables of DMA windows; the tree for the OS comes behind.
+fn take_pool(region: &mut Region) -> Range<u64> {
+    const PAGE: u64 = 1 << crate::iommu::pool::PAGE_SHIFT;
+    let size = region.free() / POOL_PART * (POOL_PART - 1) / PAGE * PAGE;
+    let start = region.allocate_unset(size, PAGE);
+    start..start + size
 }
 
 /// The region after the image, with the heap as its first piece.
@@ -408,7 +422,8 @@ fn publish(
             exports: &[windows_export(&firmware.services.view)],
         },
     );
-    dt::dma_windows::publish(&mut tree);
+    let page_sizes = phb::all(&firmware.phbs).fold(0, |sizes, bridge| sizes | bridge.translation.page_sizes);
+    dt::dma_windows::publish(&mut tree, page_sizes);
     tree.to_blob(arch::pir())
 }
 

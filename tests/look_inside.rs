@@ -5,7 +5,7 @@ mod model;
 
 use machine::random::Random;
 use machine::windows::{BYPASS, GIB};
-use machine::{FIRMWARE, Machine, SUCCESS};
+use machine::{FIRMWARE, Machine, OUT, SUCCESS};
 use model::ram::ModelRam;
 use opalite::arch::{TIMEBASE_HZ, advance_timebase};
 use opalite::hw::ram::Ram;
@@ -56,12 +56,98 @@ fn number(text: &str) -> u64 {
     text.lines().next().unwrap().strip_prefix("opalite-dma-windows 1 update ").unwrap().parse().unwrap()
 }
 
+/// The token that the device tree would name.
+fn token(name: &str) -> u64 {
+    let (_, token) = opalite::opal::extension::tokens().find(|&(other, _)| other == name).unwrap();
+    token.into()
+}
+
+/// A call with a structure: size and flags, then words. Gives the words as the call left them.
+fn ask<const N: usize>(machine: &Machine, name: &str, flags: u32, words: [u64; N]) -> [u64; N] {
+    machine.ram.write64(OUT, (8 * (N as u64 + 1)) << 32 | u64::from(flags));
+    for (at, word) in (OUT + 8..).step_by(8).zip(words) {
+        machine.ram.write64(at, word);
+    }
+    assert_eq!(machine.call(token(name), [OUT]), SUCCESS, "{name}");
+    std::array::from_fn(|index| machine.ram.read64(OUT + 8 + 8 * index as u64))
+}
+
+/// Bytes of the pool: all, free.
+fn pool(machine: &Machine) -> (u64, u64) {
+    let [total, free, ..] = ask(machine, "pool-query", 0, [0; 4]);
+    (total, free)
+}
+
+#[test]
+fn tables_of_firmware_are_told_from_the_os_s() {
+    let machine = Machine::new();
+    look(&machine);
+    let (total, _) = pool(&machine);
+    // 16 TiB in pages of 64 KiB; and a table that is for less than its shape reaches.
+    let [_, _, large, ..] = ask(&machine, "table-create", 0, [16 << 32, 1 << 44, 0, 0, 0]);
+    let [_, _, small, ..] = ask(&machine, "table-create", 0, [12 << 32 | 1, 0x1234_5000, 0, 0, 0]);
+    let (_, free) = pool(&machine);
+    let made = look(&machine);
+    assert!(free < total);
+    assert_eq!(made.lines().nth(1), Some(&*format!("pool total {total} free {free} donated 0 extents 1")));
+    for (phb, pe, window) in [(1_u64, 3_u64, 1_u64), (4, 7, 0)] {
+        ask(&machine, "window-set", 0, [phb, pe << 32 | window, large, 0, 0, 0]);
+    }
+    ask(&machine, "window-set", 0, [4, 8 << 32, small, 0, 0, 0]);
+    ask(&machine, "bypass-set", 0, [4, 8 << 32 | 1, 0, 0, 0, 0]);
+    assert_eq!(machine.call(44, [4, 9, 18, 1, 0x3c00_0000, 0x1000, 0x1000]), SUCCESS);
+    let shown = look(&machine);
+    let address = |phb: usize, index: u64| machine.tve(phb, index) >> 16 << 12;
+    let table = |phb: usize, index: u64| format!("table {:#x} owner", address(phb, index));
+    let common = "page 0x10000 levels 3 level-bytes 0x2000";
+    let shape = windows(&shown)[2].split(" page ").nth(1).unwrap().split(" table ").next().unwrap();
+    assert!(shape.starts_with("0x1000 levels "), "{shape}");
+    let last = BYPASS | (FIRMWARE.start - 1);
+    let wanted = [
+        format!(
+            "window phb 1 pe 3 index 1 range 0x800000000000000-0x8000fffffffffff {common} {} firmware handle {large:#x} shared 2",
+            table(1, 7)
+        ),
+        format!(
+            "window phb 4 pe 7 index 0 range 0x0-0xfffffffffff {common} {} firmware handle {large:#x} shared 2",
+            table(4, 14)
+        ),
+        format!(
+            "window phb 4 pe 8 index 0 range 0x0-0x12344fff page {shape} {} firmware handle {small:#x} shared 1",
+            table(4, 16)
+        ),
+        format!("window phb 4 pe 8 index 1 range {BYPASS:#x}-{last:#x} bypass owner firmware"),
+        "window phb 4 pe 9 index 0 range 0x0-0x1fffff page 0x1000 levels 1 level-bytes 0x1000 table 0x3c000000 owner os".into(),
+    ];
+    assert_eq!(windows(&shown), wanted);
+    // The OS puts a window of its own over ours; the other one stays.
+    assert_eq!(machine.call(44, [1, 3, 7, 1, 0x3c00_0000, 0x1000, 0x1000]), SUCCESS);
+    let over = look(&machine);
+    assert!(windows(&over)[0].ends_with(" table 0x3c000000 owner os"), "{over}");
+    assert_eq!(machine.call(token("window-unset"), [4, 7, 0]), SUCCESS);
+    assert_eq!(windows(&look(&machine)).len(), 4);
+}
+
+#[test]
+fn tables_that_somebody_is_at_are_not_waited_for() {
+    let machine = Machine::new();
+    let first = look(&machine);
+    assert_eq!(machine.real(3, BYPASS, GIB), SUCCESS);
+    {
+        let _held = machine.fw.tables();
+        assert_eq!(look(&machine), first);
+    }
+    assert_eq!(windows(&look(&machine)).len(), 1);
+}
+
 #[test]
 fn a_machine_without_windows_has_a_line_for_each_bridge() {
     let machine = Machine::new();
     let shown = look(&machine);
+    let (total, _) = pool(&machine);
+    assert!(total > 7 << 20, "{total}");
     let mut wanted =
-        String::from("opalite-dma-windows 1 update 1\npool total 0 free 0 donated 0 extents 0\n");
+        format!("opalite-dma-windows 1 update 1\npool total {total} free {total} donated 0 extents 1\n");
     for (phb, pes) in [512, 256, 256, 512, 256, 256].iter().enumerate() {
         wanted += &format!("phb {phb} chip 0 mode bit59 pes {pes} faults 0 lost 0 state working\n");
     }

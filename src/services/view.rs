@@ -6,11 +6,13 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod lines;
-pub mod owner;
+mod owner;
 mod text;
 
+use super::dma::Dma;
 use crate::arch;
 use crate::hw::ram::Ram;
+use crate::iommu::registry::Registry;
 use crate::mem::Region;
 use crate::phb::{self, PhbSlot};
 use crate::sync::Lock;
@@ -46,7 +48,7 @@ struct State {
     shown: Shown,
     /// Something has changed that isn't in the text.
     stale: bool,
-    owners: owner::Seen,
+    seen: owner::Seen,
 }
 
 /// A text: how often there was one, and the ends of its first line, of all before its last line, and of all.
@@ -74,7 +76,7 @@ impl View {
             draft,
             shown: Shown::default(),
             stale: true,
-            owners: owner::Seen::default(),
+            seen: owner::Seen::default(),
         };
         let looked = AtomicU64::new(arch::timebase().wrapping_sub(INTERVAL));
         Self { memory, looked, state: Lock::new(state) }
@@ -87,30 +89,32 @@ impl View {
 
     /// Makes the text anew if it is time to and something has changed. Takes no lock that it would have to wait for.
     #[inline(always)]
-    pub fn poll(&self, ram: &arch::Memory, bridges: &[PhbSlot]) {
+    pub fn poll(&self, ram: &arch::Memory, bridges: &[PhbSlot], tables: &Dma) {
         let now = arch::timebase();
         if now.wrapping_sub(self.looked.load(Ordering::Relaxed)) >= INTERVAL {
-            self.look(now, ram, bridges);
+            self.look(now, ram, bridges, tables);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn look(&self, now: u64, ram: &arch::Memory, bridges: &[PhbSlot]) {
+    fn look(&self, now: u64, ram: &arch::Memory, bridges: &[PhbSlot], tables: &Dma) {
         let Some(mut state) = self.state.try_lock() else { return };
         self.looked.store(now, Ordering::Relaxed);
-        let mut stale = state.stale | state.owners.take_changed();
+        // Tables before bridges, as everywhere.
+        let Some(tables) = tables.try_look() else { return };
+        let mut stale = state.stale | state.seen.take_changed(&tables);
         for bridge in phb::all(bridges) {
             // One that somebody is at keeps its mark until the next look.
             stale |= bridge.try_lock().is_some_and(|mut bridge| bridge.take_changed());
         }
-        state.stale = stale && !state.renew(ram, bridges);
+        state.stale = stale && !state.renew(ram, bridges, &tables);
     }
 }
 
 impl State {
     /// Makes the text anew; `false` if a bridge is in use, and the old text stays.
-    fn renew(&mut self, ram: &arch::Memory, bridges: &[PhbSlot]) -> bool {
+    fn renew(&mut self, ram: &arch::Memory, bridges: &[PhbSlot], tables: &Registry) -> bool {
         if self.draft.is_empty() {
             return true;
         }
@@ -118,10 +122,10 @@ impl State {
         let mut text = Text::new(&mut self.draft);
         lines::head(&mut text, update);
         let head = text.length();
-        lines::pool(&mut text, self.owners.pool());
+        lines::pool(&mut text, tables.pool.usage());
         for bridge in phb::all(bridges) {
             let Some(bridge) = bridge.try_lock() else { return false };
-            lines::bridge(&mut text, &**bridge);
+            lines::bridge(&mut text, tables, &**bridge);
         }
         let body = text.finish();
         lines::end(&mut text, update);

@@ -16,6 +16,7 @@ use opalite::mem::{MemoryMap, Region};
 use opalite::opal::dispatch;
 use opalite::phb::phb4::Interrupts;
 use opalite::phb::{self, Addresses, Phb, StackNode};
+use opalite::services::dma::Dma;
 use opalite::services::view::View;
 use opalite::services::{Parts, Services};
 use opalite::units::{ChipId, Isn};
@@ -32,6 +33,9 @@ pub const WRONG_STATE: i64 = -14;
 
 /// Firmware's region: the last 64 MiB of the memory that one TVE can name.
 pub const FIRMWARE: std::ops::Range<u64> = (1 << 50) - (64 << 20)..1 << 50;
+
+/// The piece of it that is for the tables of DMA windows.
+pub const POOL: std::ops::Range<u64> = (1 << 50) - (16 << 20)..(1 << 50) - (8 << 20);
 
 /// Where tests let calls write their outputs.
 pub const OUT: u64 = 0x1_0000;
@@ -102,11 +106,13 @@ impl Machine {
         phb::start_links(&mut bridges);
         let memory = MemoryMap::new(std::iter::once(0..1 << 50).collect(), FIRMWARE);
         let view = View::allocate(&mut region, ram, bridges.len());
+        let phbs = phb::slots(bridges);
         let fw = Firmware {
             memory,
             ram,
             interrupts: &NoController,
-            phbs: phb::slots(bridges),
+            dma: Dma::new(ram, POOL, &phbs),
+            phbs,
             services: Services::new(Parts { view, ..Parts::default() }),
         };
         Self { fw, ram, xscom, models }

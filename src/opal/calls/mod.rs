@@ -5,6 +5,7 @@ pub mod console;
 pub mod cpus;
 pub mod events;
 pub mod interrupts;
+pub mod liobn;
 pub mod nvram;
 pub mod pci;
 pub mod power;

@@ -1,12 +1,14 @@
 //! The lines of the text.
 
-use super::owner::{self, Pool};
+use super::owner::{self, Owner};
 use super::text::Text;
+use crate::iommu::pool::{PAGE_SHIFT, Use};
+use crate::iommu::registry::{Place, Registry};
 use crate::iommu::tve::{Meaning, Tve};
-use crate::iommu::{FOUR_GIB, Slot, WindowIndex};
 use crate::phb::Phb;
 use crate::phb::dma::PhbOption;
 use crate::phb::phb4::Health;
+use crate::services::dma::slots::reach;
 
 /// Which text this is.
 pub fn head(text: &mut Text<'_>, update: u64) {
@@ -21,16 +23,16 @@ pub fn end(text: &mut Text<'_>, update: u64) {
 }
 
 /// Memory for tables, in bytes.
-pub fn pool(text: &mut Text<'_>, pool: Pool) {
-    text.count("pool total ", pool.total);
-    text.count(" free ", pool.free);
-    text.count(" donated ", pool.donated);
-    text.count(" extents ", pool.extents);
+pub fn pool(text: &mut Text<'_>, pages: Use) {
+    text.count("pool total ", pages.total << PAGE_SHIFT);
+    text.count(" free ", pages.free << PAGE_SHIFT);
+    text.count(" donated ", pages.donated << PAGE_SHIFT);
+    text.count(" extents ", pages.extents);
     text.end_line();
 }
 
 /// A bridge and its open windows.
-pub fn bridge(text: &mut Text<'_>, bridge: &dyn Phb) {
+pub fn bridge(text: &mut Text<'_>, tables: &Registry, bridge: &dyn Phb) {
     let info = bridge.info();
     let four_gib = bridge.option(PhbOption::Tve1At4GiB);
     let id = info.identity.opal_id;
@@ -51,18 +53,27 @@ pub fn bridge(text: &mut Text<'_>, bridge: &dyn Phb) {
     text.end_line();
     let mut from = 0;
     while let Some((slot, tve)) = bridge.next_window(from) {
-        window(text, id, four_gib, slot, tve);
+        window(text, tables, Place { phb: id as u16, slot }, four_gib, tve);
         from = slot.tve_index().wrapping_add(1);
     }
 }
 
-fn window(text: &mut Text<'_>, phb: u64, four_gib: bool, slot: Slot, tve: Tve) {
-    let Some((first, last)) = reach(slot.index(), four_gib, tve) else { return };
-    text.count("window phb ", phb);
+fn window(text: &mut Text<'_>, tables: &Registry, place: Place, four_gib: bool, tve: Tve) {
+    let owner = owner::of(tables, place, tve);
+    let (start, end) = match (tve.meaning(), owner) {
+        (Meaning::NoTranslate { start, end }, _) => (start, end),
+        (_, Owner::Table { size, .. }) => (0, size),
+        (Meaning::Translated { geometry, .. }, _) => (0, 1 << geometry.width()),
+        (Meaning::Closed, _) => return,
+    };
+    // One of which nothing can be reached isn't open to anybody.
+    let Ok(reach) = reach(place, four_gib, start, end) else { return };
+    let slot = place.slot;
+    text.count("window phb ", place.phb.into());
     text.count(" pe ", slot.pe().as_u16().into());
     text.count(" index ", slot.tve_index() as u64 & 1);
-    text.hex(" range ", first);
-    text.hex("-", last);
+    text.hex(" range ", reach.first);
+    text.hex("-", reach.last);
     if let Meaning::Translated { geometry, table } = tve.meaning() {
         text.hex(" page ", 1 << geometry.page_shift());
         text.count(" levels ", geometry.levels().into());
@@ -71,28 +82,10 @@ fn window(text: &mut Text<'_>, phb: u64, four_gib: bool, slot: Slot, tve: Tve) {
     } else {
         text.add(" bypass");
     }
-    match owner::of(phb, slot, tve) {
-        None => text.add(" owner os"),
-        Some(owner) => {
-            text.hex(" owner firmware handle ", owner.handle);
-            text.count(" shared ", owner.shared.into());
-        }
+    text.add(if matches!(owner, Owner::Os) { " owner os" } else { " owner firmware" });
+    if let Owner::Table { handle, shared, .. } = owner {
+        text.hex(" handle ", handle);
+        text.count(" shared ", shared.into());
     }
     text.end_line();
-}
-
-/// The first and the last bus address that reach a window.
-fn reach(index: WindowIndex, four_gib: bool, tve: Tve) -> Option<(u64, u64)> {
-    let (start, end) = match tve.meaning() {
-        Meaning::Closed => return None,
-        Meaning::NoTranslate { start, end } => (start, end),
-        Meaning::Translated { geometry, .. } => (0, 1_u64 << geometry.width()),
-    };
-    let (selector, start, end) = match (index, four_gib) {
-        (WindowIndex::Zero, false) => (0, start, end),
-        (WindowIndex::One, false) => (1 << 59, start, end),
-        (WindowIndex::Zero, true) => (0, start, end.min(FOUR_GIB)),
-        (WindowIndex::One, true) => (0, start.max(FOUR_GIB), end),
-    };
-    (start < end).then(|| (selector | start, selector | end.wrapping_sub(1)))
 }

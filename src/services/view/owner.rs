@@ -1,29 +1,26 @@
-//! What the text says of tables that firmware owns and of faults. There are none yet, so every window is the OS's.
+//! What the text says of tables that firmware owns and of faults.
 
-use crate::iommu::Slot;
-use crate::iommu::tve::Tve;
+use crate::iommu::pool::Use;
+use crate::iommu::registry::{Held, Place, Registry};
+use crate::iommu::tve::{Meaning, Tve};
 use crate::phb::Phb;
 
-/// A table of firmware's.
+/// Whose a window is.
 #[derive(Clone, Copy, Debug)]
-pub struct Owner {
-    /// What its client calls it.
-    pub handle: u64,
-    /// Slots that have it.
-    pub shared: u32,
-}
-
-/// Memory for tables, in bytes.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Pool {
-    /// All of it.
-    pub total: u64,
-    /// What no table has.
-    pub free: u64,
-    /// What the OS donated.
-    pub donated: u64,
-    /// Its pieces.
-    pub extents: u64,
+pub enum Owner {
+    /// The OS put it there by a standard call.
+    Os,
+    /// Firmware's, without a table.
+    Bypass,
+    /// A table of firmware's.
+    Table {
+        /// What its client calls it.
+        handle: u64,
+        /// Slots that have it.
+        shared: u32,
+        /// Bytes of bus addresses that it is for; its shape may reach further.
+        size: u64,
+    },
 }
 
 /// DMA faults of a bridge.
@@ -35,25 +32,32 @@ pub struct Faults {
     pub lost: u64,
 }
 
-/// What was last known of the tables.
+/// What was last shown of the tables. Whatever else changes there changes a window too.
 #[derive(Debug, Default)]
-pub struct Seen {}
+pub struct Seen(Option<Use>);
 
 impl Seen {
     /// Whether there is something new.
-    pub fn take_changed(&mut self) -> bool {
-        false
-    }
-
-    /// Memory for tables.
-    pub fn pool(&self) -> Pool {
-        Pool::default()
+    pub fn take_changed(&mut self, tables: &Registry) -> bool {
+        let now = Some(tables.pool.usage());
+        core::mem::replace(&mut self.0, now) != now
     }
 }
 
-/// Whose window that is; none if it is the OS's.
-pub fn of(_phb: u64, _slot: Slot, _tve: Tve) -> Option<Owner> {
-    None
+/// Whose window that is. A note of the registry counts only while the slot still holds what it says.
+pub fn of(tables: &Registry, place: Place, tve: Tve) -> Owner {
+    match tables.held(place) {
+        Held::Bypass if matches!(tve.meaning(), Meaning::NoTranslate { .. }) => Owner::Bypass,
+        Held::Table(id) => match tables.get(id) {
+            Some(table) if Tve::translated(table.table()) == tve => Owner::Table {
+                handle: tables.handle(id).as_u64(),
+                shared: tables.slots(id),
+                size: table.pages() << table.geometry().page_shift(),
+            },
+            _ => Owner::Os,
+        },
+        _ => Owner::Os,
+    }
 }
 
 /// A bridge's faults.

@@ -4,9 +4,11 @@ use super::axis::{Axis, BIT59, FOUR_GIB, M32, MSIS, WIDTH};
 use super::svg::Svg;
 use super::text::{Bridge, Table, View, Window};
 
-const LEFT: f64 = 110.0;
+const LEFT: f64 = 120.0;
 const MARGIN: f64 = 20.0;
-const PAGE: f64 = LEFT + WIDTH + MARGIN + 10.0;
+const PAGE: f64 = LEFT + WIDTH + 2.0 * MARGIN;
+/// Where what is said of windows begins: lines may be long.
+const WORDS: f64 = 2.0 * MARGIN;
 const BAR: f64 = 18.0;
 const LINE: f64 = 16.0;
 /// The narrowest box that can be seen.
@@ -115,7 +117,7 @@ fn draw_pe(svg: &mut Svg, axis: Axis, pe: u64, windows: &[&Window], y: f64) -> f
     }
     let mut y = y + BAR + 13.0;
     for window in windows {
-        svg.text("mono", (LEFT, y), "start", &describe(window));
+        svg.text("mono", (WORDS, y), "start", &describe(window));
         y += LINE;
     }
     y
@@ -137,8 +139,8 @@ fn describe(window: &Window) -> String {
     let owner = match window.firmware {
         None => "OS".into(),
         Some((None, _)) => "firmware".into(),
-        Some((Some(handle), 1)) => format!("firmware, {handle:#x}"),
-        Some((Some(handle), slots)) => format!("firmware, {handle:#x} in {slots} slots"),
+        Some((Some(handle), 1)) => format!("firmware {handle:#x}"),
+        Some((Some(handle), slots)) => format!("firmware {handle:#x} in {slots} slots"),
     };
     format!("{}: {first:#x}-{last:#x} {what}; {owner}", window.index)
 }
@@ -190,16 +192,16 @@ mod tests {
         // The first box of each is the legend's.
         let (zeros, ones, msis) = (boxes(&picture, "w0"), boxes(&picture, "w1"), boxes(&picture, "msi"));
         assert_eq!((zeros.len(), ones.len(), msis.len()), (2, 3, 3));
-        assert_eq!([zeros[1][0], zeros[1][2]], [110.0, 150.0]);
+        assert_eq!([zeros[1][0], zeros[1][2]], [120.0, 150.0]);
         // 1 GiB less 16 MiB: just short of 390 + 59.4.
-        assert_eq!([ones[1][0], ones[1][2]], [500.0, 59.3]);
+        assert_eq!([ones[1][0], ones[1][2]], [510.0, 59.3]);
         assert_eq!(ones[1][1], zeros[1][1], "both in one row");
         // The 4 GiB mode: from 250, nine of 27 powers.
-        assert_eq!([ones[2][0], ones[2][2]], [360.0, 130.0]);
+        assert_eq!([ones[2][0], ones[2][2]], [370.0, 130.0]);
         assert!(ones[2][1] > ones[1][1]);
-        assert_eq!([msis[1][0], msis[1][2]], [345.0, 15.0]);
+        assert_eq!([msis[1][0], msis[1][2]], [355.0, 15.0]);
         let height: f64 =
-            picture.split_once("viewBox=\"0 0 780 ").unwrap().1.split_once('"').unwrap().0.parse().unwrap();
+            picture.split_once("viewBox=\"0 0 800 ").unwrap().1.split_once('"').unwrap().0.parse().unwrap();
         assert!(height > ones[2][1] + BAR && height < 400.0, "{height}");
     }
 
@@ -214,7 +216,7 @@ mod tests {
             "0: 0x0-0x7fffffff 2 GiB, pages of 64 KiB, 1 level of 256 KiB at 0x3c000000; OS",
             "1: 0x800000000000000-0x80000003effffff 1008 MiB bypass; OS",
             "Bridge 3 on chip 1: 4 GiB mode, working",
-            "1: 0x100000000-0x1ffffffffff 2044 GiB, pages of 64 KiB, 3 levels of 8 KiB at 0x3f200000; firmware, 0x100000001 \
+            "1: 0x100000000-0x1ffffffffff 2044 GiB, pages of 64 KiB, 3 levels of 8 KiB at 0x3f200000; firmware 0x100000001 \
              in 2 slots",
             "No window is open on bridge 1 (blocked)",
         ] {

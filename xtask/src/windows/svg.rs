@@ -5,7 +5,7 @@ use std::fmt::Write;
 const STYLE: &str = "\
 text{font:12px sans-serif;fill:#1c1c1c}
 .title{font-size:15px;font-weight:bold}.head{font-weight:bold}
-.small{font-size:10px;fill:#555}.mono{font:11px monospace}
+.small{font-size:10px;fill:#555}.mono{font:10px monospace}
 .page{fill:#fff}.track{fill:#f0f0f0;stroke:#999}
 .w0{fill:#7fb3e6;stroke:#28588a}.w1{fill:#8fcf86;stroke:#2f6f2a}
 .m32{fill:none;stroke:#b0722c;stroke-dasharray:3 2}.msi{fill:#f0b050;stroke:#8a5a10}
