@@ -7,7 +7,7 @@
 use crate::arch::{self, CpuArea, PhysicalRam, Registers};
 use crate::board::{self, Board, Generation};
 use crate::dt::interrupts::Xive as XiveNode;
-use crate::dt::opal::{OpalNode, OwnInterrupt};
+use crate::dt::opal::{Export, OpalNode, OwnInterrupt};
 use crate::dt::pci::{PciNode, PhbNode};
 use crate::dt::platform::{LpcRoute, PsiNode};
 use crate::dt::tree::Phandle;
@@ -27,7 +27,7 @@ use crate::mem::{MemoryMap, Region};
 use crate::phb::phb4::Interrupts;
 use crate::phb::{self, Phb, PhbInfo};
 use crate::services::dma::Dma;
-use crate::services::{Parts, Services, events};
+use crate::services::{Parts, Services, events, view::View};
 use crate::units::{ChipId, Pir};
 use crate::{payload, pci};
 use alloc::boxed::Box;
@@ -90,10 +90,11 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
     phb::start_links(&mut bridges);
     let devices: Vec<_> = bridges.iter_mut().map(|bridge| pci::scan(&mut **bridge)).collect();
     let nodes: Vec<_> = bridges.iter().map(|bridge| bridge.info().clone()).zip(devices).collect();
+    let view = View::allocate(&mut region, ram, bridges.len());
     let phbs = phb::slots(bridges);
     let dma = Dma::new(ram, take_pool(&mut region), &phbs);
     let boot_thread = Some(arch::pir());
-    let services = Services::new(Parts { lpc: Some(lpc), uart, sources, threads, boot_thread });
+    let services = Services::new(Parts { lpc: Some(lpc), uart, sources, threads, boot_thread, view });
 
     let firmware = FIRMWARE.call_once(|| Firmware {
         memory,
@@ -103,6 +104,7 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
         dma,
         services,
     });
+    firmware.services.view.poll(&firmware.ram, &firmware.phbs, &firmware.dma);
 
     let blob = publish(machine_tree, board, firmware, &psis, &nodes);
     let tree = region.allocate(ram, blob.len() as u64, 8);
@@ -417,12 +419,18 @@ fn publish(
             interrupt_parent: interrupts,
             nvram: Some(crate::services::nvram::SIZE as u32),
             version: concat!("opalite-", env!("CARGO_PKG_VERSION")),
-            exports: &[],
+            exports: &[windows_export(&firmware.services.view)],
         },
     );
     let page_sizes = phb::all(&firmware.phbs).fold(0, |sizes, bridge| sizes | bridge.translation.page_sizes);
     dt::dma_windows::publish(&mut tree, page_sizes);
     tree.to_blob(arch::pir())
+}
+
+/// The text about DMA windows, for the OS to read.
+fn windows_export(view: &View) -> Export {
+    let memory = view.memory();
+    Export { name: "dma_windows".into(), address: memory.start, size: memory.end - memory.start }
 }
 
 /// Finds the kernel that the machine put into memory; returns its entry point.

@@ -175,19 +175,20 @@ fn whole_machine() -> Machine {
         sources: events::psi_sources(Isn(PSI_FIRST)).collect(),
         threads: threads.into_iter().map(|(pir, thread)| (pir, thread as _)).collect(),
         boot_thread: Some(Pir(0)),
+        view: machine.fw.services.view.memory(),
     });
     machine.fw.services.hand_over();
     machine
 }
 
-/// The parts of firmware's memory that no call may store to: all but what hardware reads.
+/// The parts of firmware's memory that no call may store to: all but what hardware and the OS read.
 fn forbidden(machine: &Machine) -> Vec<Range<u64>> {
     let mut tables: Vec<Range<u64>> = (0..6)
         .flat_map(|id| {
             let info = phb::find(&machine.fw.phbs, id).unwrap().lock().info().clone();
             [info.rtt, info.peltv, info.pest].map(|(start, size)| start..start + size)
         })
-        .chain([XIVE_TABLES])
+        .chain([XIVE_TABLES, machine.fw.services.view.memory()])
         .collect();
     tables.sort_by_key(|range| range.start);
     let mut from = FIRMWARE.start;

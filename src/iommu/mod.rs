@@ -97,6 +97,10 @@ impl Slot {
         }
         Ok(Self(window as u16))
     }
+    /// The slot that a TVE is for, by its index in the bridge's TVT.
+    pub fn of_tve(limits: PeLimits, index: usize) -> Option<Self> {
+        Self::new(limits, index as u64 / 2, index as u64).ok()
+    }
     /// The PE.
     pub const fn pe(self) -> PeNumber {
         PeNumber(self.0 >> 1)

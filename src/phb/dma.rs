@@ -4,7 +4,7 @@
 //! the smallest is a PE.
 
 use super::ioda::{self, TableId};
-use super::phb4::Phb4;
+use super::phb4::{Health, Phb4};
 use super::regs4::{CTRLR, DMA_SYNC, DmaSync, FENCED, Q_DMA_R, Reg, TCE_KILL, TceKill, Word};
 use crate::error::Result;
 use crate::hw::fault::{Fault, Outcome};
@@ -60,6 +60,12 @@ pub trait DmaWindows {
     fn set_option(&mut self, option: PhbOption, on: bool) -> Result;
     /// A setting.
     fn option(&self, option: PhbOption) -> bool;
+    /// The first open window whose TVE is at or after that place of the TVT.
+    fn next_window(&self, from: usize) -> Option<(Slot, Tve)>;
+    /// Whether it can be used.
+    fn health(&self) -> Health;
+    /// Whether a window, the way of selecting them or the bridge's health may have changed since this was asked last.
+    fn take_changed(&mut self) -> bool;
 }
 
 impl<I: Mmio, R: Ram> Bridge for Phb4<I, R> {
@@ -81,6 +87,7 @@ impl<I: Mmio, R: Ram> Bridge for Phb4<I, R> {
     #[cold]
     fn restore_tve(&mut self, slot: Slot, tve: Tve) {
         self.tvt.set(slot.tve_index(), tve.bits());
+        self.tvt.mark_changed();
         ioda::write(&self.regs, TableId::Tvt, slot.tve_index(), tve.bits());
     }
 
@@ -268,5 +275,18 @@ impl<I: Mmio, R: Ram> DmaWindows for Phb4<I, R> {
             PhbOption::Tve1At4GiB => self.options.select == Select::FourGiB,
             PhbOption::MmioEehDisable => self.options.mmio_eeh_disable,
         }
+    }
+
+    fn next_window(&self, from: usize) -> Option<(Slot, Tve)> {
+        let (index, word) = self.tvt.next_open(from)?;
+        Some((Slot::of_tve(self.limits, index)?, Tve::from_bits(word)))
+    }
+
+    fn health(&self) -> Health {
+        self.health
+    }
+
+    fn take_changed(&mut self) -> bool {
+        self.tvt.take_changed()
     }
 }

@@ -4,7 +4,7 @@
 //! what was configured. A write goes through an [`Update`], so that a bridge that fences in the middle leaves the
 //! shadow as it was. `reference/phb-dma-windows.md` §5.
 
-use super::regs4::{CPU_LOADSTORE_STATUS, FENCED, IODA_ADDR, IODA_DATA0, IodaAddr};
+use super::regs4::{CPU_LOADSTORE_STATUS, FENCED, IODA_ADDR, IODA_DATA0, IodaAddr, Word};
 use super::touched::Touched;
 use crate::hw::fault::{Fault, Outcome};
 use crate::hw::mmio::Mmio;
@@ -105,12 +105,14 @@ pub struct Shadow {
     first: IodaAddr,
     words: Vec<u64>,
     touched: Touched,
+    /// Which entry was changed last, as IODA_ADDR names it; 0 when none was since [`Shadow::take_changed`].
+    changed: u64,
 }
 
 impl Shadow {
     /// A table with these initial entries.
     pub fn new(table: TableId, initial: impl Iterator<Item = u64>) -> Self {
-        Self { table, first: first(table), words: initial.collect(), touched: Touched::new() }
+        Self { table, first: first(table), words: initial.collect(), touched: Touched::new(), changed: 0 }
     }
 
     /// Number of entries.
@@ -173,9 +175,35 @@ impl Shadow {
     pub fn put<I: Mmio>(&mut self, window: &I, index: usize, value: u64) {
         if let Some(word) = self.words.get_mut(index) {
             *word = value;
-            select(window, self.first, index);
+            // The index is the lowest field and 0 in the first entry's address; every table's entries fit it.
+            let entry = self.first.bits() | index as u64;
+            // Noted by a value that is at hand: that costs one store.
+            self.changed = entry;
+            IODA_ADDR.write(window, IodaAddr::from_bits(entry));
             IODA_DATA0.write(window, value);
         }
+    }
+
+    /// The first entry at or after `from` that isn't 0.
+    pub fn next_open(&self, from: usize) -> Option<(usize, u64)> {
+        // Nearly all are 0: eight at a time take half the instructions.
+        let rest = self.words.get(from..)?;
+        let (eights, _) = rest.as_chunks::<8>();
+        let closed =
+            eights.iter().take_while(|eight| eight.iter().fold(0, |all, word| all | word) == 0).count();
+        let mut left = rest.iter().enumerate().skip(closed.wrapping_mul(8));
+        left.find(|(_, word)| **word != 0).map(|(offset, &word)| (from.wrapping_add(offset), word))
+    }
+
+    /// Whether [`Shadow::put`] or [`Shadow::close`] changed an entry, or [`Shadow::mark_changed`] said so, since this was
+    /// asked last.
+    pub fn take_changed(&mut self) -> bool {
+        core::mem::take(&mut self.changed) != 0
+    }
+
+    /// Makes [`Shadow::take_changed`] say yes.
+    pub fn mark_changed(&mut self) {
+        self.changed = self.first.bits();
     }
 
     /// Writes the whole table to hardware.
@@ -193,6 +221,7 @@ impl Shadow {
     /// Sets every entry of the shadow to 0.
     pub fn close(&mut self) {
         self.words.fill(0);
+        self.mark_changed();
     }
 
     /// Writes to hardware, for every changed entry, what `value` says. The shadow stays.

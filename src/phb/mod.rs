@@ -184,6 +184,11 @@ impl Locked {
     pub fn lock(&self) -> Guard<'_, Box<dyn Phb>> {
         self.bridge.lock()
     }
+
+    /// Locks it if nobody else has.
+    pub fn try_lock(&self) -> Option<Guard<'_, Box<dyn Phb>>> {
+        self.bridge.try_lock()
+    }
 }
 
 /// The place of one OPAL PHB id: a bridge, or nothing.

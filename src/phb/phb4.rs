@@ -203,11 +203,13 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     pub(super) fn set_health(&mut self, health: Health) {
         self.health = health;
         self.plain = self.is_plain();
+        self.tvt.mark_changed();
     }
 
     pub(super) fn set_options(&mut self, options: Options) {
         self.options = options;
         self.plain = self.is_plain();
+        self.tvt.mark_changed();
     }
 
     fn is_plain(&self) -> bool {

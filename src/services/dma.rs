@@ -50,7 +50,12 @@ impl Dma {
         Acts { tables: self.0.lock(), ram, memory, bridges }
     }
 
-    /// The same if nobody else has them.
+    /// The tables alone, to look at, if nobody else has them.
+    pub fn try_look(&self) -> Option<Guard<'_, Registry>> {
+        self.0.try_lock()
+    }
+
+    /// The same as [`Dma::lock`] if nobody else has them.
     pub fn try_lock<'a>(
         &'a self,
         ram: &'a arch::Memory,

@@ -13,6 +13,7 @@ pub mod messages;
 pub mod nvram;
 pub mod power;
 pub mod quiesce;
+pub mod view;
 
 use crate::error::{Error, Result};
 use crate::hw::lpc::{Lpc, SerIrq};
@@ -20,6 +21,7 @@ use crate::hw::{bt::Bt, thread::Thread, uart::Uart};
 use crate::sync::{Guard, Lock, wait_until};
 use crate::units::{Isn, Pir};
 use alloc::vec::Vec;
+use core::ops::Range;
 use events::{Events, Source};
 
 /// What a machine has for the services.
@@ -35,6 +37,8 @@ pub struct Parts {
     pub threads: Vec<(Pir, &'static dyn Thread)>,
     /// The thread that boots.
     pub boot_thread: Option<Pir>,
+    /// Memory for the text about DMA windows; [`view::View::allocate`] takes it.
+    pub view: Range<u64>,
 }
 
 /// The services; one set per machine.
@@ -55,13 +59,15 @@ pub struct Services {
     pub cpus: cpus::Cpus,
     /// Who may call.
     pub quiesce: quiesce::Quiesce,
+    /// The text about DMA windows.
+    pub view: view::View,
     lpc: Option<Lpc>,
 }
 
 impl Services {
     /// Finds the devices and makes what they need. At boot, once.
     pub fn new(parts: Parts) -> Self {
-        let Parts { lpc, uart, sources, threads, boot_thread } = parts;
+        let Parts { lpc, uart, sources, threads, boot_thread, view } = parts;
         Self {
             events: Events::new(sources),
             console: console::Console::new(uart),
@@ -71,6 +77,7 @@ impl Services {
             messages: messages::Messages::new(),
             cpus: cpus::Cpus::new(threads, boot_thread),
             quiesce: quiesce::Quiesce::new(),
+            view: view::View::new(view),
             lpc,
         }
     }

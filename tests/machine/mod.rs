@@ -17,6 +17,7 @@ use opalite::opal::dispatch;
 use opalite::phb::phb4::Interrupts;
 use opalite::phb::{self, Addresses, Phb, StackNode};
 use opalite::services::dma::Dma;
+use opalite::services::view::View;
 use opalite::services::{Parts, Services};
 use opalite::units::{ChipId, Isn};
 use std::sync::Arc;
@@ -104,6 +105,7 @@ impl Machine {
         }
         phb::start_links(&mut bridges);
         let memory = MemoryMap::new(std::iter::once(0..1 << 50).collect(), FIRMWARE);
+        let view = View::allocate(&mut region, ram, bridges.len());
         let phbs = phb::slots(bridges);
         let fw = Firmware {
             memory,
@@ -111,7 +113,7 @@ impl Machine {
             interrupts: &NoController,
             dma: Dma::new(ram, POOL, &phbs),
             phbs,
-            services: Services::new(Parts::default()),
+            services: Services::new(Parts { view, ..Parts::default() }),
         };
         Self { fw, ram, xscom, models }
     }

@@ -88,6 +88,7 @@ impl Machine {
             sources: events::psi_sources(Isn(PSI_BASE)).collect(),
             threads: vec![(Pir(4), four), (Pir(0), boot), (Pir(1), one), (Pir(2), two)],
             boot_thread: Some(Pir(0)),
+            ..Parts::default()
         });
         services.hand_over();
         let memory = MemoryMap::new(std::iter::once(0..RAM_END).collect(), FIRMWARE..RAM_END);

@@ -65,6 +65,14 @@ pub enum Command {
         #[arg(long)]
         with_64k: bool,
     },
+    /// Draw the DMA windows of a copy of /sys/firmware/opal/exports/dma_windows, or of a console's log that has it, as SVG
+    Windows {
+        /// The copy or the log
+        file: PathBuf,
+        /// The picture; without it, FILE with svg in place of its extension
+        #[arg(long, short)]
+        output: Option<PathBuf>,
+    },
     /// Remove what xtask built
     Clean {
         /// And what it fetched

@@ -32,6 +32,8 @@ mod test;
 mod toolchain;
 mod tools;
 mod traffic;
+mod vfio;
+mod windows;
 
 use anyhow::Result;
 use clap::Parser;
@@ -66,6 +68,7 @@ fn run(cli: cli::Cli) -> Result<()> {
         cli::Command::Mutants { only, ring, last } => mutants::run(only.as_deref(), ring, last),
         cli::Command::Bench { args } => bench::run(args),
         cli::Command::Fetch { refresh, with_64k } => fetch::everything(refresh, with_64k),
+        cli::Command::Windows { file, output } => windows::draw(&file, output),
         cli::Command::Clean { cache } => clean(cache),
     }
 }

@@ -145,7 +145,10 @@ impl Acts<'_> {
 }
 
 /// Where bytes from `start` to `end` of a table or of memory are on the bus.
-pub(super) fn reach(place: Place, four_gib: bool, start: u64, end: u64) -> Result<Reach> {
+///
+/// # Errors
+/// `Parameter` when none of them can be reached.
+pub fn reach(place: Place, four_gib: bool, start: u64, end: u64) -> Result<Reach> {
     let (origin, low, high) = match (place.slot.index(), four_gib) {
         (WindowIndex::Zero, false) => (0, start, end),
         (WindowIndex::Zero, true) => (0, start, end.min(FOUR_GIB)),
