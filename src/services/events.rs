@@ -3,7 +3,10 @@
 //! A bit has a level: it is set while its cause is there and cleared by whoever removes the cause. A bit without a
 //! cause would make Linux poll for ever.
 
+use crate::phb::Phb;
+use crate::sync::Lock;
 use crate::units::Isn;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,6 +16,12 @@ pub const CONSOLE_INPUT: u64 = 0x10;
 pub const PCI_ERROR: u64 = 0x200;
 /// A message waits for GET_MSG.
 pub const MESSAGE: u64 = 0x800;
+
+/// A bridge has a record for fault-read.
+pub const DMA_FAULT: u64 = 0x1_0000_0000;
+
+/// Bits that are set while any bridge has a cause for them.
+const COUNTED: [u64; 2] = [PCI_ERROR, DMA_FAULT];
 
 /// What raises an interrupt that firmware owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +34,8 @@ pub enum Source {
     IsaDevices,
     /// The LPC host controller itself.
     LpcErrors,
-    /// The error interrupt of a PHB. What withdraws it is the OS's walk through PCI_NEXT_ERROR.
-    PciError,
+    /// An error interrupt of the PHB with that OPAL id.
+    PciError(u64),
     /// Firmware's, but nothing is wired to it.
     Nothing,
 }
@@ -35,6 +44,8 @@ pub enum Source {
 #[derive(Debug)]
 pub struct Events {
     pending: AtomicU64,
+    /// How many bridges have a cause, for each of the counted bits.
+    causes: Lock<[u32; COUNTED.len()]>,
     /// Sorted by number.
     sources: Vec<(Isn, Source)>,
 }
@@ -44,7 +55,7 @@ impl Events {
     pub fn new(mut sources: Vec<(Isn, Source)>) -> Self {
         sources.sort_unstable_by_key(|&(isn, _)| isn);
         sources.dedup_by_key(|&mut (isn, _)| isn);
-        Self { pending: AtomicU64::new(0), sources }
+        Self { pending: AtomicU64::new(0), causes: Lock::new([0; COUNTED.len()]), sources }
     }
 
     /// The event word.
@@ -71,6 +82,19 @@ impl Events {
         }
     }
 
+    /// A bridge that had causes for the bits of `before` has them for those of `now`.
+    pub fn count(&self, before: u64, now: u64) {
+        let mut causes = self.causes.lock();
+        for (count, bit) in causes.iter_mut().zip(COUNTED) {
+            *count = match (before & bit != 0, now & bit != 0) {
+                (false, true) => count.saturating_add(1),
+                (true, false) => count.saturating_sub(1),
+                _ => *count,
+            };
+            self.set_level(bit, *count != 0);
+        }
+    }
+
     /// What is behind an interrupt of firmware's.
     pub fn source(&self, isn: Isn) -> Option<Source> {
         let at = self.sources.binary_search_by_key(&isn, |&(isn, _)| isn).ok()?;
@@ -78,8 +102,8 @@ impl Events {
     }
 
     /// All interrupts that firmware owns, by number: `/ibm,opal` lists them.
-    pub fn owned(&self) -> impl Iterator<Item = Isn> + '_ {
-        self.sources.iter().map(|&(isn, _)| isn)
+    pub fn owned(&self) -> impl Iterator<Item = (Isn, Source)> + '_ {
+        self.sources.iter().copied()
     }
 }
 
@@ -94,5 +118,13 @@ pub fn psi_sources(base: Isn) -> impl Iterator<Item = (Isn, Source)> {
             _ => Source::Nothing,
         };
         (Isn(base.0 + input), source)
+    })
+}
+
+/// The error interrupts of bridges.
+pub fn bridge_sources(bridges: &[Box<dyn Phb>]) -> impl Iterator<Item = (Isn, Source)> + '_ {
+    bridges.iter().flat_map(|bridge| {
+        let info = bridge.info();
+        info.error_lsis().map(|isn| (isn, Source::PciError(info.identity.opal_id)))
     })
 }
