@@ -26,6 +26,7 @@ use crate::log::Sink;
 use crate::mem::{MemoryMap, Region};
 use crate::phb::phb4::Interrupts;
 use crate::phb::{self, Phb, PhbInfo};
+use crate::services::dma::Dma;
 use crate::services::{Parts, Services, events};
 use crate::units::{ChipId, Pir};
 use crate::{payload, pci};
@@ -34,11 +35,14 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 use fdt::Fdt;
 
 /// The part of the region, which grows with chips and threads, that is for the tree and the lists of devices. QEMU's
 /// machines need a quarter of it.
 const HEAP_PART: u64 = 8;
+/// The part of what is left of the region that isn't for tables.
+const POOL_PART: u64 = 8;
 /// Stack of a thread for calls, and for calls that interrupt a call.
 const STACK: u64 = 32 << 10;
 const SECOND_STACK: u64 = 16 << 10;
@@ -84,10 +88,11 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
     let mut sources: Vec<_> = events::psi_sources(first.isn(Input::Psi)).collect();
     let mut bridges = bring_up_bridges(&fdt, board, ram, &mut region, &mut xives);
     phb::start_links(&mut bridges);
-    sources.extend(events::bridge_sources(&bridges));
+    events::add_bridges(&mut sources, &bridges);
     let devices: Vec<_> = bridges.iter_mut().map(|bridge| pci::scan(&mut **bridge)).collect();
     let nodes: Vec<_> = bridges.iter().map(|bridge| bridge.info().clone()).zip(devices).collect();
     let phbs = phb::slots(bridges);
+    let dma = Dma::new(ram, take_pool(&mut region), &phbs);
     let boot_thread = Some(arch::pir());
     let services = Services::new(Parts { lpc: Some(lpc), uart, sources, threads, boot_thread });
 
@@ -96,6 +101,7 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
         ram: *ram,
         interrupts: Box::leak(Box::new(Chips::new(xives))),
         phbs,
+        dma,
         services,
     });
 
@@ -121,6 +127,14 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
 fn leak_window(base: u64) -> &'static Registers {
     // SAFETY: `base` comes from the board's description, which names devices only.
     Box::leak(Box::new(unsafe { Registers::new(base) }))
+}
+
+/// Nearly all that is left of the region is for the tables of DMA windows; the tree for the OS comes behind.
+fn take_pool(region: &mut Region) -> Range<u64> {
+    const PAGE: u64 = 1 << crate::iommu::pool::PAGE_SHIFT;
+    let size = region.free() / POOL_PART * (POOL_PART - 1) / PAGE * PAGE;
+    let start = region.allocate_unset(size, PAGE);
+    start..start + size
 }
 
 /// The region after the image, with the heap as its first piece.
@@ -390,11 +404,11 @@ fn publish(
         .events
         .owned()
         .map(|(source, what)| {
-            let name = match what {
-                events::Source::PciError(id) => format!("phb#{id:x}:{}", source.0 & 7),
-                _ => format!("psi#0:{}", source.0 & 0xf),
+            let (unit, id) = match what {
+                events::Source::PciError(id) => ("phb", id),
+                _ => ("psi", 0),
             };
-            OwnInterrupt { source, name: name.into() }
+            OwnInterrupt { source, name: format!("{unit}#{id}:{}", source.0 & 0xf).into() }
         })
         .collect();
     dt::opal::publish(

@@ -5,6 +5,7 @@ use crate::interrupts::Controller;
 use crate::mem::MemoryMap;
 use crate::phb::PhbSlot;
 use crate::services::Services;
+use crate::services::dma::{Acts, Dma};
 use crate::sync::Once;
 use alloc::vec::Vec;
 
@@ -18,8 +19,17 @@ pub struct Firmware {
     pub interrupts: &'static dyn Controller,
     /// PCI host bridges, by OPAL id: [`crate::phb::slots`] makes it, [`crate::phb::find`] looks in it.
     pub phbs: Vec<PhbSlot>,
+    /// Tables that firmware owns.
+    pub dma: Dma,
     /// Console, clock, power and the like.
     pub services: Services,
+}
+
+impl Firmware {
+    /// Locks the tables that firmware owns, for acts on them.
+    pub fn tables(&self) -> Acts<'_> {
+        self.dma.lock(&self.ram, &self.memory, &self.phbs)
+    }
 }
 
 /// The firmware that serves the OS; set at the end of `boot`.

@@ -20,6 +20,8 @@ const REAL_MASK: u64 = (1 << 60) - 1;
 
 /// What the region holds besides what hardware found needs: image, heap, logs, the device tree for the OS.
 const FIXED: u64 = 4 << 20;
+/// The least that is left for tables of DMA windows. Rounding to 16 MiB makes it several times as much.
+const POOL: u64 = 1 << 20;
 /// Tables of one chip's interrupt controller and bridges, rounded up generously.
 const PER_CHIP: u64 = 5 << 20;
 /// Stacks and areas of one hardware thread.
@@ -66,6 +68,12 @@ impl MemoryMap {
             index += 1;
         }
         false
+    }
+
+    /// The OS's RAM, piece by piece.
+    pub fn os_ram(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+        let low = core::iter::once(0..self.low).filter(|range| range.end != 0);
+        low.chain(self.high.iter().cloned())
     }
 
     /// Where the largest bypass window ends: no device reaches firmware.
@@ -236,7 +244,7 @@ pub fn home(tree: &fdt::Fdt<'_>) -> u64 {
             threads += servers.value.len() as u64 / 4;
         }
     }
-    let size = FIXED + PER_CHIP * chips + PER_THREAD * threads;
+    let size = FIXED + POOL + PER_CHIP * chips + PER_THREAD * threads;
     (top - size) & !(BYPASS_GRAIN - 1)
 }
 

@@ -11,6 +11,13 @@ const BUS_BITS: u32 = 59;
 /// Sizes that one level of a table can have, one bit each: 4 KiB, and up to what the TVE's five bits for it encode.
 const LEVEL_SIZES: u64 = (1 << (31 + 11 + 1)) - 4096;
 
+/// log2 of the smallest level.
+const SMALLEST_LEVEL: u32 = 12;
+/// log2 of the largest level that firmware chooses by itself: what is zeroed when a page is mapped.
+const CHOSEN_LEVEL: u8 = 14;
+/// Levels that a TVE can name.
+const MAX_LEVELS: u32 = 5;
+
 /// How a window divides a bus address: IO page, levels, and bytes of one level's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
@@ -46,6 +53,39 @@ impl Geometry {
         Ok(geometry)
     }
 
+    /// Chooses the shape of a table that firmware makes: for so many pages, with so many levels, or as many as keep a
+    /// level small when `levels` is 0.
+    ///
+    /// # Errors
+    /// `Parameter` when the generation doesn't translate that page, when there are no pages or more than the bus
+    /// reaches, or when no table of so many levels fits the bus.
+    pub fn for_pages(translation: &Translation, page_shift: u64, pages: u64, levels: u64) -> Result<Self> {
+        let page_bytes =
+            u32::try_from(page_shift).ok().and_then(|shift| 1_u64.checked_shl(shift)).unwrap_or(0);
+        if page_bytes & translation.page_sizes == 0 {
+            return Err(Error::Parameter(&"IO page size"));
+        }
+        if pages == 0 || pages > 1 << BUS_BITS >> page_shift {
+            return Err(Error::Parameter(&"size of the window"));
+        }
+        let index_bits = u64::BITS.wrapping_sub(pages.wrapping_sub(1).leading_zeros());
+        let shape = |levels: u32| {
+            let level_shift = index_bits.div_ceil(levels).wrapping_add(3).max(SMALLEST_LEVEL);
+            let shape =
+                Self { page_shift: page_shift as u8, levels: levels as u8, level_shift: level_shift as u8 };
+            Some(shape).filter(|shape| shape.width() <= BUS_BITS)
+        };
+        let chosen = match levels {
+            // With more levels they are smaller but may, together, be wider than the bus.
+            0 => (1..=MAX_LEVELS)
+                .filter_map(shape)
+                .reduce(|best, next| if best.level_shift > CHOSEN_LEVEL { next } else { best }),
+            1..=5 => shape(levels as u32),
+            _ => return Err(Error::Parameter(&"TCE levels")),
+        };
+        chosen.ok_or(Error::Parameter(&"window wider than the bus"))
+    }
+
     /// Builds a shape from what a TVE holds, without a check: for looking at TVEs only.
     pub(super) const fn decoded(page_shift: u8, levels: u8, level_shift: u8) -> Self {
         Self { page_shift, levels, level_shift }
@@ -77,7 +117,8 @@ impl Geometry {
     }
 }
 
-/// A table of TCEs of the OS, checked: its top level lies wholly in RAM of the OS, aligned to its size.
+/// The top level of a table of TCEs, checked: it lies wholly in RAM of the OS, or in firmware's pool, and is aligned to
+/// its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Table {
     geometry: Geometry,
@@ -100,6 +141,11 @@ impl Table {
             return Err(Error::Parameter(&"TCE table not in RAM of the OS"));
         }
         Ok(Self { geometry, address })
+    }
+
+    /// A table of firmware's own, from the pool.
+    pub(super) const fn owned(geometry: Geometry, address: u64) -> Self {
+        Self { geometry, address }
     }
 
     /// Its shape.

@@ -6,6 +6,10 @@
 
 pub mod bypass;
 pub mod geometry;
+pub mod liobn;
+pub mod pool;
+pub mod registry;
+pub mod tce;
 pub mod tve;
 pub mod window;
 

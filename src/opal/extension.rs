@@ -9,10 +9,20 @@ pub const FIRST: u64 = 0x1_0000;
 
 /// The calls: a token's place from [`FIRST`] on, the name in the device tree, what serves it.
 pub static CALLS: &[(&str, Call)] = &[
-    call!("table-create", "TABLE_CREATE", tables::create),
-    call!("fault-control", "FAULT_CONTROL", faults::control),
-    call!("fault-read", "FAULT_READ", faults::read),
-    call!("fault-respond", "FAULT_RESPOND", faults::respond),
+    call!("table-create", "table-create", tables::create),
+    call!("table-destroy", "table-destroy", tables::destroy),
+    call!("table-map", "table-map", tables::map),
+    call!("table-unmap", "table-unmap", tables::unmap),
+    call!("window-set", "window-set", tables::set),
+    call!("window-unset", "window-unset", tables::unset),
+    call!("window-query", "window-query", tables::query),
+    call!("bypass-set", "bypass-set", tables::set_bypass),
+    call!("pool-donate", "pool-donate", tables::donate),
+    call!("pool-reclaim", "pool-reclaim", tables::reclaim),
+    call!("pool-query", "pool-query", tables::pool),
+    call!("fault-control", "fault-control", faults::control),
+    call!("fault-read", "fault-read", faults::read),
+    call!("fault-respond", "fault-respond", faults::respond),
 ];
 
 /// The call of that token.

@@ -46,6 +46,8 @@ pub trait DmaWindows {
     /// # Errors
     /// When the bridge doesn't answer; nothing has changed then.
     fn unset_window(&mut self, slot: Slot) -> Outcome;
+    /// What a slot holds: the shadow, which a reset replays.
+    fn window(&self, slot: Slot) -> Tve;
     /// Drops cached translations.
     ///
     /// # Errors
@@ -224,6 +226,10 @@ impl<I: Mmio, R: Ram> DmaWindows for Phb4<I, R> {
     fn unset_window(&mut self, slot: Slot) -> Outcome {
         self.usable()?;
         iommu::window::unset(self, slot)
+    }
+
+    fn window(&self, slot: Slot) -> Tve {
+        self.tve(slot)
     }
 
     fn kill(&mut self, kill: Kill) -> Outcome {

@@ -5,7 +5,7 @@
 use super::dma::FROZEN;
 use super::ioda::{self, TableId};
 use super::phb4::{Health, Phb4};
-use super::regs4::{self, ETU_ERR_SUMMARY, FENCED};
+use super::regs4::{self, ETU_ERR_SUMMARY, FENCED, PBL_ERRORS, REGB_ERRORS};
 use super::touched::Touched;
 use crate::error::{Error, Result};
 use crate::hw::fault::Outcome;
@@ -249,6 +249,9 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     }
 }
 
+/// Where the error groups begin.
+pub(super) const ERROR_GROUPS: [u64; 7] = [PBL_ERRORS, REGB_ERRORS, 0xd00, 0xd80, 0xe00, 0xe80, 0xc80];
+
 /// Clears what one error group shows.
 pub(super) fn clear_group(window: &(impl Mmio + ?Sized), base: u64) {
     let status = window.read64(base + regs4::group::STATUS);
@@ -273,7 +276,7 @@ pub(super) fn clear_errors(window: &(impl Mmio + ?Sized)) {
         let old = if keep == 0 { 0 } else { window.read32(at).swap_bytes() };
         window.write32(at, (old & keep | ones).swap_bytes());
     }
-    for base in [regs4::PBL_ERRORS, regs4::REGB_ERRORS, 0xd00, 0xd80, 0xe00, 0xe80, 0xc80] {
+    for base in ERROR_GROUPS {
         clear_group(window, base);
     }
     regs4::LEM_FIR_AND.write(window, !fir);

@@ -139,6 +139,11 @@ impl FaultQueue {
         self.ours.word(word_at).reverse_bits()
     }
 
+    /// Whether a PE's freeze isn't EEH's.
+    pub fn is_ours(&self, pe: PeNumber) -> bool {
+        self.ours.has(pe.index())
+    }
+
     /// A PE whose faults become records was found frozen by one.
     pub fn found(&mut self, pe: PeNumber, fault: DmaFault, time: u64) -> Found {
         if self.queue.len() >= QUEUE {

@@ -5,7 +5,7 @@
 //! Every other freeze is EEH's.
 
 use super::dma::FROZEN;
-use super::eeh::{clear_errors, clear_group};
+use super::eeh::{ERROR_GROUPS, clear_errors, clear_group};
 use super::fault_queue::{Cause, DmaFault, Found, Record};
 use super::init::{PBL_ENABLES, REGB_ENABLES};
 use super::ioda::{self, TableId};
@@ -78,7 +78,7 @@ impl<I: Mmio, R: Ram> DmaFaults for Phb4<I, R> {
         self.usable()?;
         let frozen = self.is_frozen(pe);
         ioda::alive(&self.regs)?;
-        let ours = self.faults.ours(pe.index() / 64) << (pe.index() % 64) >> 63 != 0;
+        let ours = self.faults.is_ours(pe);
         // A freeze from before stays EEH's, and one that was a record's becomes it.
         if frozen && ours != on {
             self.faults.leave_to_eeh(pe);
@@ -129,19 +129,21 @@ impl<I: Mmio, R: Ram> DmaFaults for Phb4<I, R> {
             self.error_pending = true;
             return;
         }
-        if self.faults.is_used() {
-            // Cleared before the look: a fault that comes after it interrupts again.
-            let active = self.active_groups();
-            for (base, _) in active.into_iter().flatten() {
+        if self.faults.is_used() && self.look() == Ok(true) {
+            for base in ERROR_GROUPS {
                 clear_group(&self.regs, base);
             }
-            if self.look() == Ok(true) {
-                return;
-            }
-            self.mask(active);
-        } else {
-            self.mask(self.active_groups());
+            // What came between has no interrupt of its own; what comes now has.
+            let _ = self.look();
+            return;
         }
+        // Nothing that ends by itself: no more of it until NEXT_ERROR says that there is none.
+        for base in ERROR_GROUPS {
+            let enable = base + group::INTERRUPT;
+            let active = self.regs.read64(base + group::STATUS);
+            self.regs.write64(enable, self.regs.read64(enable) & !active);
+        }
+        self.masked = true;
         self.error_pending = true;
     }
 
@@ -149,9 +151,6 @@ impl<I: Mmio, R: Ram> DmaFaults for Phb4<I, R> {
         Signals { error: self.error_pending, fault: self.faults.is_waiting() }
     }
 }
-
-/// Error groups that interrupt, and the bits that do.
-type Groups = [Option<(u64, u64)>; 7];
 
 impl<I: Mmio, R: Ram> Phb4<I, R> {
     fn is_frozen(&self, pe: PeNumber) -> bool {
@@ -170,25 +169,18 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 
     /// Looks for PEs that froze since the last look, and tells whether there are any.
     pub(super) fn look(&mut self) -> Outcome<bool> {
-        let mut frozen = [0; 8];
-        let words = frozen.iter_mut().zip(0..usize::from(self.limits.count()) / 64);
-        for (word, at) in words {
-            *word = ioda::read(&self.regs, TableId::Peev, at);
-            if *word == FENCED {
-                ioda::alive(&self.regs)?;
-            }
-        }
+        ioda::alive(&self.regs)?;
+        let words = usize::from(self.limits.count()) / 64;
         let mut news = false;
         // From the PE after the one that got a place last time, so that none waits for ever.
-        let (start, bit) = (self.next_fault / 64, self.next_fault % 64);
-        for step in 0..=frozen.len() {
-            let at = (start + step) % frozen.len();
-            let part = match step {
-                0 => u64::MAX >> bit,
-                8 => !(u64::MAX >> bit),
-                _ => u64::MAX,
-            };
-            let mut new = frozen.get(at).map_or(0, |word| word & part & !self.faults.seen(at));
+        let (start, mut part) = (self.next_fault / 64, u64::MAX >> (self.next_fault % 64));
+        for at in (start..words).chain(0..=start) {
+            let frozen = ioda::read(&self.regs, TableId::Peev, at);
+            if frozen == FENCED {
+                ioda::alive(&self.regs)?;
+            }
+            let mut new = frozen & part & !self.faults.seen(at);
+            part = u64::MAX;
             while new != 0 {
                 let bit = new.leading_zeros() as usize;
                 new &= !(1 << (63 - bit));
@@ -209,7 +201,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         };
         let found = self.faults.found(pe, fault, arch::timebase());
         if found == Found::Record {
-            self.next_fault = (pe.index() + 1) % 512;
+            self.next_fault = (pe.index() + 1) % usize::from(self.limits.count());
         }
         found != Found::Nothing
     }
@@ -245,23 +237,6 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         if self.faults.can_go_on() && self.answers() {
             // A bridge that is fenced tells of that at the next call.
             let _ = self.look();
-        }
-    }
-
-    /// The error groups that interrupt now.
-    fn active_groups(&self) -> Groups {
-        [PBL_ERRORS, REGB_ERRORS, 0xd00, 0xd80, 0xe00, 0xe80, 0xc80].map(|base| {
-            let bits = self.regs.read64(base + group::STATUS) & self.regs.read64(base + group::INTERRUPT);
-            (bits != 0).then_some((base, bits))
-        })
-    }
-
-    /// Keeps errors from interrupting again until NEXT_ERROR says that there is none.
-    fn mask(&mut self, groups: Groups) {
-        for (base, bits) in groups.into_iter().flatten() {
-            let enable = base + group::INTERRUPT;
-            self.regs.write64(enable, self.regs.read64(enable) & !bits);
-            self.masked = true;
         }
     }
 

@@ -203,6 +203,13 @@ impl Locked {
 #[derive(Default)]
 pub struct PhbSlot(Option<Locked>);
 
+impl PhbSlot {
+    /// The bridge, if there is one.
+    pub const fn bridge(&self) -> Option<&Locked> {
+        self.0.as_ref()
+    }
+}
+
 /// Bridges at the places of their ids.
 pub fn slots(bridges: impl IntoIterator<Item = Box<dyn Phb>>) -> Vec<PhbSlot> {
     let mut slots = Vec::new();

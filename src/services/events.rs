@@ -3,7 +3,7 @@
 //! A bit has a level: it is set while its cause is there and cleared by whoever removes the cause. A bit without a
 //! cause would make Linux poll for ever.
 
-use crate::phb::Phb;
+use crate::phb::{self, Phb, PhbSlot};
 use crate::sync::Lock;
 use crate::units::Isn;
 use alloc::boxed::Box;
@@ -19,9 +19,6 @@ pub const MESSAGE: u64 = 0x800;
 
 /// A bridge has a record for fault-read.
 pub const DMA_FAULT: u64 = 0x1_0000_0000;
-
-/// Bits that are set while any bridge has a cause for them.
-const COUNTED: [u64; 2] = [PCI_ERROR, DMA_FAULT];
 
 /// What raises an interrupt that firmware owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +41,8 @@ pub enum Source {
 #[derive(Debug)]
 pub struct Events {
     pending: AtomicU64,
-    /// How many bridges have a cause, for each of the counted bits.
-    causes: Lock<[u32; COUNTED.len()]>,
+    /// Held while the bridges' bits are brought in line with what the bridges show.
+    bridges: Lock<()>,
     /// Sorted by number.
     sources: Vec<(Isn, Source)>,
 }
@@ -55,7 +52,7 @@ impl Events {
     pub fn new(mut sources: Vec<(Isn, Source)>) -> Self {
         sources.sort_unstable_by_key(|&(isn, _)| isn);
         sources.dedup_by_key(|&mut (isn, _)| isn);
-        Self { pending: AtomicU64::new(0), causes: Lock::new([0; COUNTED.len()]), sources }
+        Self { pending: AtomicU64::new(0), bridges: Lock::new(()), sources }
     }
 
     /// The event word.
@@ -82,17 +79,13 @@ impl Events {
         }
     }
 
-    /// A bridge that had causes for the bits of `before` has them for those of `now`.
-    pub fn count(&self, before: u64, now: u64) {
-        let mut causes = self.causes.lock();
-        for (count, bit) in causes.iter_mut().zip(COUNTED) {
-            *count = match (before & bit != 0, now & bit != 0) {
-                (false, true) => count.saturating_add(1),
-                (true, false) => count.saturating_sub(1),
-                _ => *count,
-            };
-            self.set_level(bit, *count != 0);
-        }
+    /// A bridge, which shows what `shown` says, has causes for other bits now; `all` of the bridges together decide.
+    pub fn show(&self, all: &[PhbSlot], shown: &AtomicU64, now: u64) {
+        let _one = self.bridges.lock();
+        shown.store(now, Ordering::Relaxed);
+        let bits = phb::all(all).fold(0, |bits, bridge| bits | bridge.shown.load(Ordering::Relaxed));
+        self.lower((PCI_ERROR | DMA_FAULT) & !bits);
+        self.raise(bits);
     }
 
     /// What is behind an interrupt of firmware's.
@@ -121,10 +114,11 @@ pub fn psi_sources(base: Isn) -> impl Iterator<Item = (Isn, Source)> {
     })
 }
 
-/// The error interrupts of bridges.
-pub fn bridge_sources(bridges: &[Box<dyn Phb>]) -> impl Iterator<Item = (Isn, Source)> + '_ {
-    bridges.iter().flat_map(|bridge| {
-        let info = bridge.info();
-        info.error_lsis().map(|isn| (isn, Source::PciError(info.identity.opal_id)))
-    })
+/// Adds the error interrupts of bridges.
+pub fn add_bridges(sources: &mut Vec<(Isn, Source)>, bridges: &[Box<dyn Phb>]) {
+    for info in bridges.iter().map(|bridge| bridge.info()) {
+        for isn in info.error_lsis() {
+            sources.push((isn, Source::PciError(info.identity.opal_id)));
+        }
+    }
 }

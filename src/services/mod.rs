@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod console;
 pub mod cpus;
+pub mod dma;
 pub mod events;
 pub mod messages;
 pub mod nvram;

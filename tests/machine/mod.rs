@@ -16,7 +16,8 @@ use opalite::mem::{MemoryMap, Region};
 use opalite::opal::dispatch;
 use opalite::phb::phb4::Interrupts;
 use opalite::phb::{self, Addresses, Phb, StackNode};
-use opalite::services::{Parts, Services};
+use opalite::services::dma::Dma;
+use opalite::services::{Parts, Services, events};
 use opalite::units::{ChipId, Isn};
 use std::sync::Arc;
 
@@ -28,9 +29,13 @@ pub const PARTIAL: i64 = -3;
 pub const HARDWARE: i64 = -6;
 pub const UNSUPPORTED: i64 = -7;
 pub const WRONG_STATE: i64 = -14;
+pub const EMPTY: i64 = -16;
 
 /// Firmware's region: the last 64 MiB of the memory that one TVE can name.
 pub const FIRMWARE: std::ops::Range<u64> = (1 << 50) - (64 << 20)..1 << 50;
+
+/// The piece of it that is for the tables of DMA windows.
+pub const POOL: std::ops::Range<u64> = (1 << 50) - (16 << 20)..(1 << 50) - (8 << 20);
 
 /// Where tests let calls write their outputs.
 pub const OUT: u64 = 0x1_0000;
@@ -100,12 +105,16 @@ impl Machine {
         }
         phb::start_links(&mut bridges);
         let memory = MemoryMap::new(std::iter::once(0..1 << 50).collect(), FIRMWARE);
+        let mut sources = Vec::new();
+        events::add_bridges(&mut sources, &bridges);
+        let phbs = phb::slots(bridges);
         let fw = Firmware {
             memory,
             ram,
             interrupts: &NoController,
-            phbs: phb::slots(bridges),
-            services: Services::new(Parts::default()),
+            dma: Dma::new(ram, POOL, &phbs),
+            phbs,
+            services: Services::new(Parts { sources, ..Parts::default() }),
         };
         Self { fw, ram, xscom, models }
     }

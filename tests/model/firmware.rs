@@ -96,6 +96,7 @@ impl Machine {
             ram: Box::leak(Box::new(ram.clone())),
             interrupts: &NoXive,
             phbs: Vec::new(),
+            dma: opalite::services::dma::Dma::default(),
             services,
         };
         Self { firmware, ram, lpc, threads }

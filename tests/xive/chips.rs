@@ -59,6 +59,7 @@ impl Pair {
             ram: memory,
             interrupts: Box::leak(Box::new(Chips::new(chips))),
             phbs: Vec::new(),
+            dma: opalite::services::dma::Dma::default(),
             services: Services::new(Parts::default()),
         };
         Self { machine: Machine { ram, xive, psi: Psi::new(), firmware }, far }

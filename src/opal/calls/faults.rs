@@ -8,6 +8,9 @@ use crate::opal::table::SUCCESS;
 use crate::phb::faults::Answer;
 use crate::phb::{self, Locked, Phb};
 use crate::services::events::{DMA_FAULT, PCI_ERROR};
+use crate::sync::Guard;
+use alloc::boxed::Box;
+use core::ops::{Deref, DerefMut};
 use core::sync::atomic::Ordering;
 
 /// Bytes of a record.
@@ -22,27 +25,47 @@ const WRITE: u32 = 2;
 pub fn announce(fw: &Firmware, bridge: &Locked, phb: &dyn Phb) {
     let signals = phb.signals();
     let now = if signals.error { PCI_ERROR } else { 0 } | if signals.fault { DMA_FAULT } else { 0 };
-    let before = bridge.shown.swap(now, Ordering::Relaxed);
-    if before != now {
-        fw.services.events.count(before, now);
+    if bridge.shown.load(Ordering::Relaxed) != now {
+        fw.services.events.show(&fw.phbs, &bridge.shown, now);
+    }
+}
+
+/// A bridge in whose hands is what it has for the OS: the event word follows when this goes.
+pub struct Acting<'a> {
+    fw: &'a Firmware,
+    bridge: &'a Locked,
+    phb: Guard<'a, Box<dyn Phb>>,
+}
+
+/// The bridge of that id, for an act that may change what it has for the OS.
+pub fn act(fw: &Firmware, id: u64) -> Result<Acting<'_>> {
+    let bridge = phb::find(&fw.phbs, id)?;
+    Ok(Acting { fw, bridge, phb: bridge.lock() })
+}
+
+impl Drop for Acting<'_> {
+    fn drop(&mut self) {
+        announce(self.fw, self.bridge, &**self.phb);
+    }
+}
+
+impl Deref for Acting<'_> {
+    type Target = dyn Phb;
+    fn deref(&self) -> &Self::Target {
+        &**self.phb
+    }
+}
+
+impl DerefMut for Acting<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut **self.phb
     }
 }
 
 /// The error interrupt of a bridge.
 pub fn error_interrupt(fw: &Firmware, id: u64) -> Result {
-    act(fw, id, |phb| {
-        phb.error_interrupt();
-        Ok(())
-    })
-}
-
-/// Does something with a bridge that may change what it has for the OS.
-pub fn act<T>(fw: &Firmware, id: u64, act: impl FnOnce(&mut dyn Phb) -> Result<T>) -> Result<T> {
-    let bridge = phb::find(&fw.phbs, id)?;
-    let mut phb = bridge.lock();
-    let result = act(&mut **phb);
-    announce(fw, bridge, &**phb);
-    result
+    act(fw, id)?.error_interrupt();
+    Ok(())
 }
 
 /// fault-control(phb, pe, on).
@@ -54,7 +77,7 @@ pub fn control(fw: &Firmware, args: &Args) -> Result<i64> {
         1 => true,
         _ => return Err(Error::Parameter(&"faults on or off")),
     };
-    act(fw, id, |phb| Ok(phb.set_faults(pe, on)?))?;
+    act(fw, id)?.set_faults(pe, on)?;
     Ok(SUCCESS)
 }
 
@@ -63,7 +86,7 @@ pub fn read(fw: &Firmware, args: &Args) -> Result<i64> {
     let id = args.u64::<0>();
     phb::find(&fw.phbs, id)?;
     let to = Request::check::<1>(fw, args, RECORD, 0)?;
-    let record = act(fw, id, |phb| Ok(phb.read_fault()?))?.ok_or(Error::Empty)?;
+    let record = act(fw, id)?.read_fault()?.ok_or(Error::Empty)?;
     let fault = record.fault;
     for (offset, value) in
         [(8, record.cookie), (16, record.time), (48, fault.address), (56, 0), (64, record.overflow)]
@@ -89,6 +112,6 @@ pub fn respond(fw: &Firmware, args: &Args) -> Result<i64> {
         2 => Answer::Failure,
         _ => return Err(Error::Parameter(&"response")),
     };
-    act(fw, id, |phb| phb.answer_fault(args.u64::<1>(), answer))?;
+    act(fw, id)?.answer_fault(args.u64::<1>(), answer)?;
     Ok(SUCCESS)
 }

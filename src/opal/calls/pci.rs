@@ -133,7 +133,7 @@ pub fn eeh_freeze_clear(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     let pe = bridge.limits.pe(args.u64::<1>())?;
     let directions = Directions::new(args.u64::<2>())?;
-    act(fw, args.u64::<0>(), |phb| Ok(phb.freeze_clear(pe, directions)?))?;
+    act(fw, args.u64::<0>())?.freeze_clear(pe, directions)?;
     Ok(SUCCESS)
 }
 
@@ -142,7 +142,7 @@ pub fn eeh_freeze_set(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     let pe = bridge.limits.pe(args.u64::<1>())?;
     let directions = Directions::new(args.u64::<2>())?;
-    act(fw, args.u64::<0>(), |phb| Ok(phb.freeze_set(pe, directions)?))?;
+    act(fw, args.u64::<0>())?.freeze_set(pe, directions)?;
     Ok(SUCCESS)
 }
 
@@ -151,7 +151,7 @@ pub fn next_error(fw: &Firmware, args: &Args) -> Result<i64> {
     let first_pe = args.pointer::<u64, 1>(fw)?;
     let kind = args.pointer::<u16, 2>(fw)?;
     let severity = args.pointer::<u16, 3>(fw)?;
-    let (pe, error, how_bad) = match act(fw, args.u64::<0>(), |phb| Ok(phb.next_error()))? {
+    let (pe, error, how_bad) = match act(fw, args.u64::<0>())?.next_error() {
         NextError::Nothing => (u64::MAX, 0, 0),
         NextError::Pe(pe) => (pe.as_u16().into(), PE_ERROR, SEVERITY_PE),
         NextError::Phb(Trouble::Fenced) => (u64::MAX, PHB_ERROR, SEVERITY_PHB_FENCED),

@@ -1,0 +1,244 @@
+//! Changes of entries: each is whole, and one invalidation for each slot reaches every bridge that walks the table.
+
+use super::Acts;
+use crate::error::{Error, Result};
+use crate::hw::fault::Fault;
+use crate::iommu::Kill;
+use crate::iommu::registry::TableId;
+use crate::iommu::tce::{ACCESS, MOST_PAGES};
+use crate::iommu::tve::Tve;
+use crate::mem::OsBuffer;
+use crate::phb;
+
+/// Entries that one list has at most.
+pub const MOST_LISTED: usize = 512;
+
+/// A list that the OS passed, copied: what is checked is what is used.
+pub struct List {
+    words: [u64; MOST_LISTED],
+    length: usize,
+}
+
+impl List {
+    /// Copies `length` words, at most [`MOST_LISTED`].
+    pub fn copy(ram: &crate::arch::Memory, from: OsBuffer) -> Self {
+        use crate::mem::OsNumber;
+        let mut list = Self { words: [0; MOST_LISTED], length: 0 };
+        list.length = (from.length / 8).min(MOST_LISTED as u64) as usize;
+        for (word, at) in list.words().iter_mut().zip((from.address..).step_by(8)) {
+            *word = u64::load(ram, at);
+        }
+        list
+    }
+
+    fn words(&mut self) -> &mut [u64] {
+        self.words.get_mut(..self.length).unwrap_or(&mut [])
+    }
+}
+
+/// Entries of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// The table.
+    pub table: TableId,
+    /// The first entry.
+    pub first: u64,
+    /// How many.
+    pub count: u64,
+}
+
+impl Acts<'_> {
+    /// The entries that `pages` IO pages from byte `offset` of a table's window on are.
+    ///
+    /// # Errors
+    /// `Parameter` when the offset isn't that of a page, when there are no pages or more than one act may change, or
+    /// when they aren't in the window.
+    pub fn span(&self, table: TableId, offset: u64, pages: u64) -> Result<Span> {
+        let entry = self.tables.get(table).ok_or(Error::Internal(&"table"))?;
+        let shift = entry.geometry().page_shift();
+        if !offset.is_multiple_of(entry.page_bytes()) {
+            return Err(Error::Parameter(&"offset isn't that of an IO page"));
+        }
+        if pages == 0 || pages > MOST_PAGES as u64 {
+            return Err(Error::Parameter(&"number of pages"));
+        }
+        let first = offset >> shift;
+        if !entry.has(first, pages) {
+            return Err(Error::Parameter(&"pages aren't in the window"));
+        }
+        Ok(Span { table, first, count: pages })
+    }
+
+    /// Maps consecutive memory.
+    ///
+    /// # Errors
+    /// `Parameter` when `memory` isn't aligned to the IO page or not wholly RAM that a device may be let at, `NoMem`
+    /// when the pool has no room for a level, `Hardware` when a bridge doesn't drop what it remembers. Nothing has
+    /// changed then.
+    pub fn map_run(&mut self, span: Span, memory: u64, access: u64) -> Result {
+        let page = self.page_bytes(span)?;
+        let length = page.checked_mul(span.count).ok_or(Error::Parameter(&"memory"))?;
+        if !memory.is_multiple_of(page) || !self.may_map(memory, length) {
+            return Err(Error::Parameter(&"memory"));
+        }
+        self.change_run(span, true, memory | access, page)
+    }
+
+    /// Maps segments of memory one after another: pairs of real address and IO pages, which add up to the span.
+    ///
+    /// # Errors
+    /// As [`Self::map_run`]; also when a segment is empty or they add up to something else.
+    pub fn map_segments(&mut self, span: Span, list: &mut List, access: u64) -> Result {
+        let page = self.page_bytes(span)?;
+        let words = list.words();
+        let mut pages = 0_u64;
+        for pair in words.chunks_exact(2) {
+            let &[address, count] = pair else { continue };
+            let length = page.checked_mul(count).filter(|&length| length != 0);
+            let fits =
+                length.is_some_and(|length| address.is_multiple_of(page) && self.may_map(address, length));
+            if !fits {
+                return Err(Error::Parameter(&"segment"));
+            }
+            // Each is RAM, and there are few: they don't add up beyond 64 bits.
+            pages = pages.saturating_add(count);
+        }
+        if pages != span.count {
+            return Err(Error::Parameter(&"segments don't add up"));
+        }
+        let mut segments = words.chunks_exact(2);
+        let (mut value, mut left) = (0, 0);
+        self.change(span, &mut || {
+            if left == 0
+                && let Some(&[address, count]) = segments.next()
+            {
+                (value, left) = (address | access, count);
+            }
+            let now = value;
+            value = value.wrapping_add(page);
+            left = left.wrapping_sub(1);
+            now
+        })
+    }
+
+    /// Stores ready TCEs.
+    ///
+    /// # Errors
+    /// As [`Self::map_run`], by [`Self::check_tce`].
+    pub fn map_list(&mut self, span: Span, list: &mut List) -> Result {
+        let page = self.page_bytes(span)?;
+        for tce in list.words() {
+            self.check_tce(*tce, page)?;
+            if *tce & ACCESS == 0 {
+                *tce = 0;
+            }
+        }
+        let mut values = list.words().iter();
+        self.change(span, &mut || values.next().copied().unwrap_or(0))
+    }
+
+    /// Stores one TCE into each entry.
+    ///
+    /// # Errors
+    /// As [`Self::map_list`].
+    pub fn fill(&mut self, span: Span, tce: u64) -> Result {
+        let page = self.page_bytes(span)?;
+        self.check_tce(tce, page)?;
+        let mapped = tce & ACCESS != 0;
+        self.change_run(span, mapped, if mapped { tce } else { 0 }, 0)
+    }
+
+    /// Takes out what is mapped. Makes no level.
+    ///
+    /// # Errors
+    /// `Hardware` when a bridge doesn't drop what it remembers; nothing has changed then.
+    pub fn unmap(&mut self, span: Span) -> Result {
+        self.change_run(span, false, 0, 0)
+    }
+
+    /// What the entries of the last act were.
+    pub fn previous(&self, count: u64) -> &[u64] {
+        self.tables.previous.get(..count as usize).unwrap_or(&[])
+    }
+
+    /// A TCE without a permission maps nothing, whatever its address. Bits below the page that aren't permissions have no
+    /// meaning yet.
+    fn check_tce(&self, tce: u64, page: u64) -> Result {
+        let address = tce & !ACCESS;
+        if tce & ACCESS == 0 {
+            return if tce & 0xffc == 0 { Ok(()) } else { Err(Error::Parameter(&"TCE")) };
+        }
+        if !address.is_multiple_of(page) || !self.may_map(address, page) {
+            return Err(Error::Parameter(&"TCE"));
+        }
+        Ok(())
+    }
+
+    fn page_bytes(&self, span: Span) -> Result<u64> {
+        self.tables.get(span.table).map(|table| table.page_bytes()).ok_or(Error::Internal(&"table"))
+    }
+
+    /// Stores `value` into the first entry and `step` more into each further one. `grow`: levels that aren't there are
+    /// made first.
+    pub(super) fn change_run(&mut self, span: Span, grow: bool, mut value: u64, step: u64) -> Result {
+        let ram = self.ram;
+        let (table, pool, previous) = self.tables.parts(span.table).ok_or(Error::Internal(&"table"))?;
+        if grow {
+            table.prepare(pool, ram, span.first..span.first.wrapping_add(span.count))?;
+        }
+        let previous = previous.get_mut(..span.count as usize).ok_or(Error::Internal(&"too many pages"))?;
+        table.exchange(ram, span.first, previous, || {
+            let now = value;
+            value = value.wrapping_add(step);
+            now
+        });
+        self.settle(span)
+    }
+
+    /// Stores what `next` gives into one entry after another.
+    fn change(&mut self, span: Span, next: &mut dyn FnMut() -> u64) -> Result {
+        let ram = self.ram;
+        let (table, pool, previous) = self.tables.parts(span.table).ok_or(Error::Internal(&"table"))?;
+        table.prepare(pool, ram, span.first..span.first.wrapping_add(span.count))?;
+        let previous = previous.get_mut(..span.count as usize).ok_or(Error::Internal(&"too many pages"))?;
+        table.exchange(ram, span.first, previous, next);
+        self.settle(span)
+    }
+
+    /// Makes a change certain, or takes it back.
+    fn settle(&mut self, span: Span) -> Result {
+        let result = self.invalidate(span.table);
+        if result.is_err()
+            && let Some((table, _, previous)) = self.tables.parts(span.table)
+        {
+            let previous = previous.get_mut(..span.count as usize).unwrap_or(&mut []);
+            table.restore(self.ram, span.first, previous);
+            // What a bridge saw meanwhile it shall forget too, as far as it still does.
+            let _ = self.invalidate(span.table);
+        }
+        result
+    }
+
+    /// Has every bridge drop what it remembers of a table. One that is fenced, in reset or broken walks nothing, and
+    /// remembers nothing when it is back.
+    fn invalidate(&mut self, id: TableId) -> Result {
+        let Some(wanted) = self.tables.get(id).map(|table| Tve::translated(table.table())) else {
+            return Ok(());
+        };
+        let mut result = Ok(());
+        let mut next = self.tables.first_slot(id);
+        while let Some(place) = next {
+            next = self.tables.next_slot(place);
+            let Ok(bridge) = phb::find(self.bridges, place.phb.into()) else { continue };
+            let mut bridge = bridge.lock();
+            if bridge.window(place.slot) != wanted {
+                continue;
+            }
+            match bridge.kill(Kill::Pe(place.slot.pe())) {
+                Ok(()) | Err(Fault::Fenced | Fault::InReset | Fault::Broken) => {}
+                Err(fault) => result = Err(fault.into()),
+            }
+        }
+        result
+    }
+}

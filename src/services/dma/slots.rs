@@ -1,0 +1,159 @@
+//! Slots: tables put into windows of PEs and taken out.
+
+use super::Acts;
+use crate::error::{Error, Result};
+use crate::iommu::registry::{Held, Place, TableId};
+use crate::iommu::tve::{Meaning, Tve};
+use crate::iommu::{FOUR_GIB, Slot, WindowIndex};
+use crate::phb::dma::PhbOption;
+use crate::phb::{self, Locked};
+
+/// Bus address bit that selects window 1 in the usual mode.
+const SELECTOR: u64 = 1 << 59;
+
+/// Where a window is on the bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// The bus address of the table's first entry, or of real address 0. It may be out of reach.
+    pub origin: u64,
+    /// The first bus address that can be reached.
+    pub first: u64,
+    /// The last one.
+    pub last: u64,
+}
+
+/// What is in a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What the bridge holds.
+    pub meaning: Meaning,
+    /// What firmware has put there, if it still is.
+    pub held: Held,
+    /// Where it is on the bus.
+    pub reach: Reach,
+}
+
+impl Acts<'_> {
+    /// A slot by the numbers that a client gives.
+    ///
+    /// # Errors
+    /// `Parameter` when there is no such bridge or PE, when it is the reserved PE, or when the window isn't 0 or 1.
+    pub fn place(&self, phb: u64, pe: u64, window: u64) -> Result<Place> {
+        let bridge = phb::find(self.bridges, phb)?;
+        if window > 1 {
+            return Err(Error::Parameter(&"window"));
+        }
+        let number = pe.checked_mul(2).map(|first| first | window).ok_or(Error::Parameter(&"PE"))?;
+        Ok(Place { phb: phb as u16, slot: Slot::new(bridge.limits, pe, number)? })
+    }
+
+    /// The bridge of a slot.
+    pub(super) fn bridge(&self, place: Place) -> Result<&Locked> {
+        phb::find(self.bridges, place.phb.into())
+    }
+
+    /// Puts a table into a slot.
+    ///
+    /// # Errors
+    /// `Parameter` when the bridge doesn't translate the table's pages or nothing of the table can be reached there,
+    /// `WrongState` when the slot is open and shall not be replaced, `Hardware` when the bridge doesn't answer.
+    pub fn set(&mut self, place: Place, id: TableId, replace: bool) -> Result<Reach> {
+        let table = self.tables.get(id).ok_or(Error::Internal(&"table"))?;
+        let (tve, page, end) = (
+            Tve::translated(table.table()),
+            table.page_bytes(),
+            table.pages() << table.geometry().page_shift(),
+        );
+        let bridge = self.bridge(place)?;
+        if bridge.translation.page_sizes & page == 0 {
+            return Err(Error::Parameter(&"the bridge has no such IO page"));
+        }
+        let reach = {
+            let mut bridge = bridge.lock();
+            let reach = reach(place, bridge.option(PhbOption::Tve1At4GiB), 0, end)?;
+            if bridge.window(place.slot).is_open() && !replace {
+                return Err(Error::WrongState(&"the window is open"));
+            }
+            bridge.set_table(place.slot, tve)?;
+            reach
+        };
+        self.tables.note_held(place, Held::Table(id));
+        Ok(reach)
+    }
+
+    /// Takes out what firmware has put into a slot; tells what it was.
+    ///
+    /// # Errors
+    /// `Empty` when the slot is closed, `WrongState` when the window is the OS's own, `Hardware` when the bridge
+    /// doesn't answer.
+    pub fn unset(&mut self, place: Place) -> Result<Held> {
+        let found = self.query(place)?;
+        if found.meaning == Meaning::Closed {
+            return Err(Error::Empty);
+        }
+        if found.held == Held::Nothing {
+            return Err(Error::WrongState(&"the window is the OS's own"));
+        }
+        self.bridge(place)?.lock().unset_window(place.slot)?;
+        self.tables.note_held(place, Held::Nothing);
+        self.drop_offset_table();
+        Ok(found.held)
+    }
+
+    /// What is in a slot. A note that no longer holds is dropped.
+    ///
+    /// # Errors
+    /// `Parameter` when there is no such bridge.
+    pub fn query(&mut self, place: Place) -> Result<Found> {
+        let (tve, four_gib) = {
+            let bridge = self.bridge(place)?.lock();
+            (bridge.window(place.slot), bridge.option(PhbOption::Tve1At4GiB))
+        };
+        let meaning = tve.meaning();
+        let mut held = self.tables.held(place);
+        let holds = match held {
+            Held::Nothing => true,
+            Held::Bypass => matches!(meaning, Meaning::NoTranslate { .. }),
+            Held::Table(id) => self.tables.get(id).is_some_and(|table| Tve::translated(table.table()) == tve),
+        };
+        if !holds {
+            self.tables.note_held(place, Held::Nothing);
+            held = Held::Nothing;
+        }
+        let (start, end) = match (meaning, held) {
+            (Meaning::Closed, _) => (0, 0),
+            (Meaning::NoTranslate { start, end }, _) => (start, end),
+            (Meaning::Translated { .. }, Held::Table(id)) => {
+                (0, self.tables.get(id).map_or(0, |table| table.pages() << table.geometry().page_shift()))
+            }
+            (Meaning::Translated { geometry, .. }, _) => (0, 1 << geometry.width()),
+        };
+        // What can't be reached in this mode is empty.
+        let reach = reach(place, four_gib, start, end).unwrap_or(Reach { origin: 0, first: 0, last: 0 });
+        Ok(Found { meaning, held, reach })
+    }
+
+    /// Drops the notes of slots in which a table no longer is.
+    pub(super) fn drop_stale(&mut self, id: TableId) {
+        let mut next = self.tables.first_slot(id);
+        while let Some(place) = next {
+            next = self.tables.next_slot(place);
+            // Looking is enough.
+            let _ = self.query(place);
+        }
+    }
+}
+
+/// Where bytes from `start` to `end` of a table or of memory are on the bus.
+pub(super) fn reach(place: Place, four_gib: bool, start: u64, end: u64) -> Result<Reach> {
+    let (origin, low, high) = match (place.slot.index(), four_gib) {
+        (WindowIndex::Zero, false) => (0, start, end),
+        (WindowIndex::Zero, true) => (0, start, end.min(FOUR_GIB)),
+        (WindowIndex::One, false) => (SELECTOR, start, end),
+        (WindowIndex::One, true) => (0, start.max(FOUR_GIB), end),
+    };
+    if low >= high {
+        return Err(Error::Parameter(&"nothing of it can be reached in that window"));
+    }
+    Ok(Reach { origin, first: origin | low, last: origin | high.wrapping_sub(1) })
+}
