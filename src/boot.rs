@@ -403,13 +403,7 @@ fn publish(
         .services
         .events
         .owned()
-        .map(|(source, what)| {
-            let (unit, id) = match what {
-                events::Source::PciError(id) => ("phb", id),
-                _ => ("psi", 0),
-            };
-            OwnInterrupt { source, name: format!("{unit}#{id}:{}", source.0 & 0xf).into() }
-        })
+        .map(|(source, what)| OwnInterrupt { source, name: what.name().into() })
         .collect();
     dt::opal::publish(
         &mut tree,

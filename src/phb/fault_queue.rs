@@ -10,6 +10,7 @@ pub const QUEUE: usize = 64;
 
 /// A cookie is a serial number above its PE's number; both are needed to find and to tell apart.
 const PE_BITS: u32 = 16;
+const PE_MASK: u64 = (1 << PE_BITS) - 1;
 
 /// Why a DMA was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +41,6 @@ pub struct Record {
     pub cookie: u64,
     /// Timebase when firmware found it.
     pub time: u64,
-    /// Whose.
-    pub pe: PeNumber,
     /// What happened.
     pub fault: DmaFault,
     /// How many faults found the queue full since the record before this one was read.
@@ -61,12 +60,18 @@ pub enum Found {
     Nothing,
 }
 
+impl Record {
+    /// Whose.
+    pub const fn pe(&self) -> u64 {
+        self.cookie & PE_MASK
+    }
+}
+
 /// One place of the queue; a cookie of 0 is a free one.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     cookie: u64,
     time: u64,
-    pe: PeNumber,
     fault: DmaFault,
 }
 
@@ -79,7 +84,7 @@ pub struct FaultQueue {
     seen: Touched,
     /// PEs whose freeze isn't EEH's: it has a record, or waits for one, or was answered "invalid".
     ours: Touched,
-    /// In no order: the oldest has the lowest cookie. Never longer than [`QUEUE`].
+    /// The oldest first. Never longer than [`QUEUE`], so that it takes no memory after boot.
     queue: Vec<Place>,
     /// Each PE's cookie that wasn't answered, or 0.
     open: Vec<u64>,
@@ -159,7 +164,7 @@ impl FaultQueue {
         if let Some(open) = self.open.get_mut(pe.index()) {
             *open = cookie;
         }
-        self.queue.push(Place { cookie, time, pe, fault });
+        self.queue.push(Place { cookie, time, fault });
         self.seen.mark(pe.index());
         self.ours.mark(pe.index());
         Found::Record
@@ -194,15 +199,15 @@ impl FaultQueue {
 
     /// Takes the oldest record.
     pub fn read(&mut self) -> Option<Record> {
-        let (at, _) = self.queue.iter().enumerate().min_by_key(|(_, place)| place.cookie)?;
-        let Place { cookie, time, pe, fault } = self.remove(at)?;
+        let Place { cookie, time, fault } = *self.queue.first()?;
+        self.remove(cookie);
         let overflow = core::mem::take(&mut self.overflow);
-        Some(Record { cookie, time, pe, fault, overflow, more: self.queue.len() as u32 })
+        Some(Record { cookie, time, fault, overflow, more: self.queue.len() as u32 })
     }
 
     /// The PE whose answer a cookie waits for.
     pub fn awaiting(&self, limits: PeLimits, cookie: u64) -> Option<PeNumber> {
-        let pe = limits.pe(cookie & ((1 << PE_BITS) - 1)).ok()?;
+        let pe = limits.pe(cookie & PE_MASK).ok()?;
         let open = *self.open.get(pe.index())?;
         (open == cookie && cookie != 0).then_some(pe)
     }
@@ -217,19 +222,12 @@ impl FaultQueue {
         self.ours.clear(pe.index());
         let Some(open) = self.open.get_mut(pe.index()) else { return };
         let cookie = core::mem::take(open);
-        if cookie != 0
-            && let Some(at) = self.queue.iter().position(|place| place.cookie == cookie)
-        {
-            self.remove(at);
+        if cookie != 0 {
+            self.remove(cookie);
         }
     }
 
-    /// Takes out one place: the last one moves there.
-    fn remove(&mut self, at: usize) -> Option<Place> {
-        let last = self.queue.pop()?;
-        match self.queue.get_mut(at) {
-            Some(place) => Some(core::mem::replace(place, last)),
-            None => Some(last),
-        }
+    fn remove(&mut self, cookie: u64) {
+        self.queue.retain(|place| place.cookie != cookie);
     }
 }

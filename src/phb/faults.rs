@@ -174,7 +174,9 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         let mut news = false;
         // From the PE after the one that got a place last time, so that none waits for ever.
         let (start, mut part) = (self.next_fault / 64, u64::MAX >> (self.next_fault % 64));
-        for at in (start..words).chain(0..=start) {
+        for step in 0..=words {
+            // A power of two.
+            let at = (start + step) & words.wrapping_sub(1);
             let frozen = ioda::read(&self.regs, TableId::Peev, at);
             if frozen == FENCED {
                 ioda::alive(&self.regs)?;
@@ -183,8 +185,8 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             part = u64::MAX;
             while new != 0 {
                 let bit = new.leading_zeros() as usize;
-                new &= !(1 << (63 - bit));
-                if let Ok(pe) = self.limits.pe((64 * at + bit) as u64) {
+                new &= !((1 << 63) >> bit);
+                if let Ok(pe) = self.limits.pe((at << 6 | bit) as u64) {
                     news |= self.found_frozen(pe);
                 }
             }

@@ -133,12 +133,6 @@ impl PhbInfo {
         Isn(self.interrupt_base.0 + u32::from(self.sources - msi::LSIS))
     }
 
-    /// The two that tell of errors: INF and ER.
-    pub fn error_lsis(&self) -> [Isn; 2] {
-        let first = self.first_lsi().0;
-        [Isn(first + msi::INF), Isn(first + msi::ER)]
-    }
-
     /// Number of MSI sources.
     pub const fn msis(&self) -> u16 {
         self.sources - msi::LSIS

@@ -3,7 +3,7 @@
 //! A bit has a level: it is set while its cause is there and cleared by whoever removes the cause. A bit without a
 //! cause would make Linux poll for ever.
 
-use crate::phb::{self, Phb, PhbSlot};
+use crate::phb::{self, Phb, PhbSlot, msi};
 use crate::sync::Lock;
 use crate::units::Isn;
 use alloc::boxed::Box;
@@ -35,6 +35,20 @@ pub enum Source {
     PciError(u64),
     /// Firmware's, but nothing is wired to it.
     Nothing,
+}
+
+impl Source {
+    /// What the OS shows behind "opal-".
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Uart => "uart",
+            Self::Bt => "bt",
+            Self::IsaDevices => "isa",
+            Self::LpcErrors => "lpc-errors",
+            Self::PciError(_) => "phb-errors",
+            Self::Nothing => "psi",
+        }
+    }
 }
 
 /// The event word and the table of sources.
@@ -84,8 +98,8 @@ impl Events {
         let _one = self.bridges.lock();
         shown.store(now, Ordering::Relaxed);
         let bits = phb::all(all).fold(0, |bits, bridge| bits | bridge.shown.load(Ordering::Relaxed));
-        self.lower((PCI_ERROR | DMA_FAULT) & !bits);
-        self.raise(bits);
+        // Nobody else changes these two.
+        self.pending.fetch_xor(self.pending() & (PCI_ERROR | DMA_FAULT) ^ bits, Ordering::AcqRel);
     }
 
     /// What is behind an interrupt of firmware's.
@@ -115,10 +129,12 @@ pub fn psi_sources(base: Isn) -> impl Iterator<Item = (Isn, Source)> {
 }
 
 /// Adds the error interrupts of bridges.
+#[inline(never)]
 pub fn add_bridges(sources: &mut Vec<(Isn, Source)>, bridges: &[Box<dyn Phb>]) {
-    for info in bridges.iter().map(|bridge| bridge.info()) {
-        for isn in info.error_lsis() {
-            sources.push((isn, Source::PciError(info.identity.opal_id)));
+    for bridge in bridges {
+        let info = bridge.info();
+        for lsi in [msi::INF, msi::ER] {
+            sources.push((Isn(info.first_lsi().0 + lsi), Source::PciError(info.identity.opal_id)));
         }
     }
 }

@@ -15,11 +15,13 @@ use core::sync::atomic::Ordering;
 
 /// Bytes of a record.
 const RECORD: u64 = 80;
-/// What a record says where the bridge has nothing to say.
-const NONE: u32 = u32::MAX;
+/// These bridges know neither PASIDs nor groups of page requests, and don't tell how much was asked for.
+const NO_PASID: u64 = 0xffff_ffff;
+const NO_GROUP: u64 = 0xffff_ffff;
+const UNKNOWN_LENGTH: u64 = 0;
 /// Permissions that the device lacked.
-const READ: u32 = 1;
-const WRITE: u32 = 2;
+const READ: u64 = 1;
+const WRITE: u64 = 2;
 
 /// Brings the event word in line with what a bridge has for the OS. `phb` is that bridge, locked.
 pub fn announce(fw: &Firmware, bridge: &Locked, phb: &dyn Phb) {
@@ -38,12 +40,14 @@ pub struct Acting<'a> {
 }
 
 /// The bridge of that id, for an act that may change what it has for the OS.
+#[inline(never)]
 pub fn act(fw: &Firmware, id: u64) -> Result<Acting<'_>> {
     let bridge = phb::find(&fw.phbs, id)?;
     Ok(Acting { fw, bridge, phb: bridge.lock() })
 }
 
 impl Drop for Acting<'_> {
+    #[inline(never)]
     fn drop(&mut self) {
         announce(self.fw, self.bridge, &**self.phb);
     }
@@ -70,48 +74,50 @@ pub fn error_interrupt(fw: &Firmware, id: u64) -> Result {
 
 /// fault-control(phb, pe, on).
 pub fn control(fw: &Firmware, args: &Args) -> Result<i64> {
-    let id = args.u64::<0>();
-    let pe = phb::find(&fw.phbs, id)?.limits.pe(args.u64::<1>())?;
+    let mut phb = act(fw, args.u64::<0>())?;
+    let pe = phb.info().limits.pe(args.u64::<1>())?;
     let on = match args.u64::<2>() {
         0 => false,
         1 => true,
         _ => return Err(Error::Parameter(&"faults on or off")),
     };
-    act(fw, id)?.set_faults(pe, on)?;
+    phb.set_faults(pe, on)?;
     Ok(SUCCESS)
 }
 
 /// fault-read(phb, record*).
 pub fn read(fw: &Firmware, args: &Args) -> Result<i64> {
-    let id = args.u64::<0>();
-    phb::find(&fw.phbs, id)?;
+    let mut phb = act(fw, args.u64::<0>())?;
     let to = Request::check::<1>(fw, args, RECORD, 0)?;
-    let record = act(fw, id)?.read_fault()?.ok_or(Error::Empty)?;
+    let record = phb.read_fault()?.ok_or(Error::Empty)?;
     let fault = record.fault;
-    for (offset, value) in
-        [(8, record.cookie), (16, record.time), (48, fault.address), (56, 0), (64, record.overflow)]
-    {
-        to.set_u64(offset, value);
-    }
     let permission = if fault.write { WRITE } else { READ };
-    let words =
-        [record.pe.as_u16().into(), fault.requester.into(), NONE, NONE, permission, fault.cause as u32];
-    for (offset, value) in (24..).step_by(4).zip(words).chain([(72, record.more), (76, 0)]) {
-        to.set_u32(offset, value);
+    let rest = [
+        record.cookie,
+        record.time,
+        record.pe() << 32 | u64::from(fault.requester),
+        NO_PASID << 32 | NO_GROUP,
+        permission << 32 | fault.cause as u64,
+        fault.address,
+        UNKNOWN_LENGTH,
+        record.overflow,
+        u64::from(record.more) << 32,
+    ];
+    for (offset, value) in (8..RECORD).step_by(8).zip(rest) {
+        to.set_u64(offset, value);
     }
     Ok(SUCCESS)
 }
 
 /// fault-respond(phb, cookie, response).
 pub fn respond(fw: &Firmware, args: &Args) -> Result<i64> {
-    let id = args.u64::<0>();
-    phb::find(&fw.phbs, id)?;
+    let mut phb = act(fw, args.u64::<0>())?;
     let answer = match args.u64::<2>() {
         0 => Answer::Success,
         1 => Answer::Invalid,
         2 => Answer::Failure,
         _ => return Err(Error::Parameter(&"response")),
     };
-    act(fw, id)?.answer_fault(args.u64::<1>(), answer)?;
+    phb.answer_fault(args.u64::<1>(), answer)?;
     Ok(SUCCESS)
 }
