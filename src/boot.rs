@@ -421,7 +421,8 @@ fn publish(
             exports: &[],
         },
     );
-    dt::dma_windows::publish(&mut tree);
+    let page_sizes = phb::all(&firmware.phbs).fold(0, |sizes, bridge| sizes | bridge.translation.page_sizes);
+    dt::dma_windows::publish(&mut tree, page_sizes);
     tree.to_blob(arch::pir())
 }
 

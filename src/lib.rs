@@ -19,6 +19,7 @@ pub mod iommu;
 pub mod log;
 pub mod mem;
 pub mod opal;
+pub mod papr;
 pub mod payload;
 pub mod pci;
 pub mod phb;

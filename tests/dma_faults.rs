@@ -10,6 +10,8 @@ mod calls;
 mod eeh;
 #[path = "dma_faults/os.rs"]
 mod os;
+#[path = "dma_faults/owned.rs"]
+mod owned;
 #[path = "dma_faults/queue.rs"]
 mod queue;
 #[path = "dma_faults/resets.rs"]

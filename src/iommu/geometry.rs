@@ -16,7 +16,7 @@ const SMALLEST_LEVEL: u32 = 12;
 /// log2 of the largest level that firmware chooses by itself: what is zeroed when a page is mapped.
 const CHOSEN_LEVEL: u8 = 14;
 /// Levels that a TVE can name.
-const MAX_LEVELS: u32 = 5;
+pub const MAX_LEVELS: u32 = 5;
 
 /// How a window divides a bus address: IO page, levels, and bytes of one level's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Opalite's own calls. Their tokens aren't fixed: `/ibm,opal/dma-windows` names each call and its token, from this
 //! table, so what is told and what is served can't differ. `doc/dma-windows.md` specifies them.
 
-use super::calls::{faults, tables};
+use super::calls::{faults, liobn, tables};
 use super::table::{Call, call};
 
 /// The first token: far above OPAL's own.
@@ -23,6 +23,12 @@ pub static CALLS: &[(&str, Call)] = &[
     call!("fault-control", "fault-control", faults::control),
     call!("fault-read", "fault-read", faults::read),
     call!("fault-respond", "fault-respond", faults::respond),
+    call!("liobn-bind", "liobn-bind", liobn::bind),
+    call!("liobn-unbind", "liobn-unbind", liobn::unbind),
+    call!("put-tce", "put-tce", liobn::put),
+    call!("put-tce-indirect", "put-tce-indirect", liobn::put_indirect),
+    call!("stuff-tce", "stuff-tce", liobn::stuff),
+    call!("get-tce", "get-tce", liobn::get),
 ];
 
 /// The call of that token.

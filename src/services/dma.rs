@@ -6,6 +6,7 @@
 
 pub mod bypass;
 pub mod change;
+pub mod liobns;
 pub mod slots;
 
 use crate::arch;

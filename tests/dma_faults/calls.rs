@@ -222,7 +222,7 @@ fn failure_hands_the_pe_to_eeh() {
 #[test]
 fn the_tree_names_calls_event_and_queue() {
     let mut tree = Tree::new();
-    dma_windows::publish(&mut tree);
+    dma_windows::publish(&mut tree, 1 << 16);
     let node = tree.node("/ibm,opal/dma-windows").expect("the node");
     for name in ["fault-control", "fault-read", "fault-respond"] {
         assert_eq!(node.cell(name), Some(token(name) as u32));

@@ -6,6 +6,7 @@ pub mod cpus;
 pub mod events;
 pub mod faults;
 pub mod interrupts;
+pub mod liobn;
 pub mod nvram;
 pub mod pci;
 pub mod power;

@@ -1,0 +1,86 @@
+//! Opalite's calls on LIOBNs, and PAPR's TCE calls: `doc/dma-windows/liobn.md`.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use crate::error::{Error, Result};
+use crate::firmware::Firmware;
+use crate::iommu::registry::Handle;
+use crate::mem::OsBuffer;
+use crate::opal::args::Args;
+use crate::opal::table::SUCCESS;
+use crate::papr::hcall::{self, H_FUNCTION, H_P4};
+use crate::services::dma::Acts;
+use crate::services::dma::change::{List, MOST_LISTED, Span};
+
+/// A list lies in one page.
+const LIST_ALIGN: u64 = 4096;
+
+/// liobn-bind(liobn, handle, base).
+pub fn bind(fw: &Firmware, args: &Args) -> Result<i64> {
+    let mut acts = fw.tables();
+    acts.bind(args.u64::<0>(), Handle::from_u64(args.u64::<1>()), args.u64::<2>())?;
+    Ok(SUCCESS)
+}
+
+/// liobn-unbind(liobn).
+pub fn unbind(fw: &Firmware, args: &Args) -> Result<i64> {
+    fw.tables().unbind(args.u64::<0>())?;
+    Ok(SUCCESS)
+}
+
+/// The entries that a TCE call means.
+fn span(acts: &mut Acts<'_>, args: &Args, count: u64) -> Result<Span> {
+    acts.liobn_span(args.u64::<0>(), args.u64::<1>(), count)
+}
+
+/// put-tce(liobn, ioba, tce).
+pub fn put(fw: &Firmware, args: &Args) -> Result<i64> {
+    let mut acts = fw.tables();
+    let done = span(&mut acts, args, 1).and_then(|span| acts.fill(span, args.u64::<2>()));
+    Ok(hcall::result(done))
+}
+
+/// put-tce-indirect(liobn, ioba, list, count).
+pub fn put_indirect(fw: &Firmware, args: &Args) -> Result<i64> {
+    // −n would mean the first n entries of the list, each a LIOBN.
+    if args.u64::<0>() >> 63 != 0 {
+        return Ok(H_FUNCTION);
+    }
+    Ok(hcall::result(put_list(fw, args)))
+}
+
+fn put_list(fw: &Firmware, args: &Args) -> Result {
+    let count = args.u64::<3>();
+    if !(1..=MOST_LISTED as u64).contains(&count) {
+        return Err(Error::Parameter(&"count"));
+    }
+    let list = OsBuffer::check(&fw.memory, args.u64::<2>(), 8 * count)?;
+    if !list.address.is_multiple_of(LIST_ALIGN) {
+        return Err(Error::Parameter(&"list's alignment"));
+    }
+    let mut acts = fw.tables();
+    let span = span(&mut acts, args, count)?;
+    acts.map_list(span, &mut List::copy(&fw.ram, list))
+}
+
+/// stuff-tce(liobn, ioba, tce, count).
+pub fn stuff(fw: &Firmware, args: &Args) -> Result<i64> {
+    let count = args.u64::<3>();
+    if count > MOST_LISTED as u64 {
+        return Ok(H_P4);
+    }
+    let mut acts = fw.tables();
+    let done = span(&mut acts, args, count).and_then(|span| acts.fill(span, args.u64::<2>()));
+    Ok(hcall::result(done))
+}
+
+/// get-tce(liobn, ioba, tce*).
+pub fn get(fw: &Firmware, args: &Args) -> Result<i64> {
+    let read = || {
+        let output = args.pointer::<u64, 2>(fw)?;
+        let mut acts = fw.tables();
+        let span = span(&mut acts, args, 1)?;
+        output.write(&fw.ram, acts.entry(span));
+        Ok(())
+    };
+    Ok(hcall::result(read()))
+}
