@@ -85,9 +85,10 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
     let threads = gather_threads(&fdt, &mut region, ram);
     let (mut xives, psis) = start_chips(&fdt, board, &threads, &mut region, ram);
     let (_, first) = psis.first().expect("the machine's tree names no chip");
-    let sources: Vec<_> = events::psi_sources(first.isn(Input::Psi)).collect();
+    let mut sources: Vec<_> = events::psi_sources(first.isn(Input::Psi)).collect();
     let mut bridges = bring_up_bridges(&fdt, board, ram, &mut region, &mut xives);
     phb::start_links(&mut bridges);
+    events::add_bridges(&mut sources, &bridges);
     let devices: Vec<_> = bridges.iter_mut().map(|bridge| pci::scan(&mut **bridge)).collect();
     let nodes: Vec<_> = bridges.iter().map(|bridge| bridge.info().clone()).zip(devices).collect();
     let view = View::allocate(&mut region, ram, bridges.len());
@@ -404,7 +405,7 @@ fn publish(
         .services
         .events
         .owned()
-        .map(|source| OwnInterrupt { source, name: format!("psi#0:{}", source.0 & 0xf).into() })
+        .map(|(source, what)| OwnInterrupt { source, name: what.name().into() })
         .collect();
     dt::opal::publish(
         &mut tree,

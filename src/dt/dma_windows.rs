@@ -7,13 +7,17 @@ use crate::iommu::pool::{DONATION_GRAIN, DONATION_MAX};
 use crate::iommu::registry::TABLES;
 use crate::iommu::tce::MOST_PAGES;
 use crate::opal::extension;
+use crate::phb::fault_queue::QUEUE;
 use crate::services::dma::change::MOST_LISTED;
+use crate::services::events::DMA_FAULT;
 
 /// Publishes the node: a property for each call with its token, and the limits. `page_sizes`: IO pages of the machine's
 /// bridges, added up.
 pub fn publish(tree: &mut Tree, page_sizes: u64) {
     let mut node = tree.make("/ibm,opal/dma-windows");
     node.set_string("compatible", "opalite,dma-windows-v1");
+    node.set_u64s("fault-event", &[DMA_FAULT]);
+    node.set_cells("fault-queue", &[QUEUE as u32]);
     for (name, token) in extension::tokens() {
         node.set_cells(name, &[token]);
     }

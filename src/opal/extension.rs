@@ -1,7 +1,7 @@
 //! Opalite's own calls. Their tokens aren't fixed: `/ibm,opal/dma-windows` names each call and its token, from this
 //! table, so what is told and what is served can't differ. `doc/dma-windows.md` specifies them.
 
-use super::calls::{liobn, tables};
+use super::calls::{faults, liobn, tables};
 use super::table::{Call, call};
 
 /// The first token: far above OPAL's own.
@@ -20,6 +20,9 @@ pub static CALLS: &[(&str, Call)] = &[
     call!("pool-donate", "pool-donate", tables::donate),
     call!("pool-reclaim", "pool-reclaim", tables::reclaim),
     call!("pool-query", "pool-query", tables::pool),
+    call!("fault-control", "fault-control", faults::control),
+    call!("fault-read", "fault-read", faults::read),
+    call!("fault-respond", "fault-respond", faults::respond),
     call!("liobn-bind", "liobn-bind", liobn::bind),
     call!("liobn-unbind", "liobn-unbind", liobn::unbind),
     call!("put-tce", "put-tce", liobn::put),

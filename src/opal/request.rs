@@ -27,7 +27,13 @@ impl<'a> Request<'a> {
     /// `Parameter` when the pointer isn't aligned to 8 or the known part isn't in RAM of the OS, when the size is less
     /// than the known part, over 256, or no multiple of 8, when it has something that isn't known, or unknown flags.
     pub fn check<const N: usize>(fw: &'a Firmware, args: &Args, known: u64, flags: u32) -> Result<Self> {
-        let part = args.buffer::<N>(fw, known)?;
+        Self::at(fw, args.u64::<N>(), known, flags)
+    }
+
+    /// One copy for all calls.
+    #[inline(never)]
+    fn at(fw: &'a Firmware, argument: u64, known: u64, flags: u32) -> Result<Self> {
+        let part = OsBuffer::check(&fw.memory, argument, known)?;
         if !part.address.is_multiple_of(8) {
             return Err(Error::Parameter(&"structure's alignment"));
         }

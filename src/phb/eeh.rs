@@ -5,7 +5,7 @@
 use super::dma::FROZEN;
 use super::ioda::{self, TableId};
 use super::phb4::{Health, Phb4};
-use super::regs4::{self, ETU_ERR_SUMMARY, FENCED};
+use super::regs4::{self, ETU_ERR_SUMMARY, FENCED, PBL_ERRORS, REGB_ERRORS};
 use super::touched::Touched;
 use crate::error::{Error, Result};
 use crate::hw::fault::Outcome;
@@ -126,6 +126,12 @@ impl<I: Mmio, R: Ram> Eeh for Phb4<I, R> {
         if summary != 0 {
             clear_errors(&self.regs);
         }
+        let runs = |table| ioda::read(&self.regs, table, pe.index()) & FROZEN == 0;
+        let all = (directions.mmio || runs(TableId::PestA)) && (directions.dma || runs(TableId::PestB));
+        if all {
+            // First: from the last store on the bridge may write another one.
+            self.tables.clear_record(&self.ram, pe);
+        }
         if directions.mmio {
             ioda::write(&self.regs, TableId::PestA, pe.index(), 0);
             self.frozen.mmio.clear(pe.index());
@@ -134,10 +140,14 @@ impl<I: Mmio, R: Ram> Eeh for Phb4<I, R> {
             ioda::write(&self.regs, TableId::PestB, pe.index(), 0);
             self.frozen.dma.clear(pe.index());
         }
-        if directions == Directions::BOTH {
-            self.tables.clear_record(&self.ram, pe);
+        ioda::alive(&self.regs)?;
+        if all {
+            self.faults.thawed(pe);
+        } else if directions.dma {
+            self.faults.leave_to_eeh(pe);
         }
-        ioda::alive(&self.regs)
+        self.go_on();
+        Ok(())
     }
 
     fn freeze_set(&mut self, pe: PeNumber, directions: Directions) -> Outcome {
@@ -155,10 +165,21 @@ impl<I: Mmio, R: Ram> Eeh for Phb4<I, R> {
         if directions.dma {
             self.frozen.dma.mark(pe.index());
         }
+        self.faults.leave_to_eeh(pe);
+        self.go_on();
         Ok(())
     }
 
     fn next_error(&mut self) -> NextError {
+        let found = self.find_error();
+        // What is there has been told now.
+        self.error_pending = false;
+        found
+    }
+}
+
+impl<I: Mmio, R: Ram> Phb4<I, R> {
+    fn find_error(&mut self) -> NextError {
         match self.health {
             Health::Broken => return NextError::Phb(Trouble::Dead),
             // The OS reset it and polls.
@@ -168,8 +189,12 @@ impl<I: Mmio, R: Ram> Eeh for Phb4<I, R> {
         if ioda::alive(&self.regs).is_err() {
             return NextError::Phb(Trouble::Fenced);
         }
+        // A fault that nobody saw yet may be a record's.
+        if self.faults.is_used() && self.look().is_err() {
+            return NextError::Phb(Trouble::Fenced);
+        }
         for word_at in (0..usize::from(self.limits.count()) / 64).rev() {
-            let word = ioda::read(&self.regs, TableId::Peev, word_at);
+            let word = ioda::read(&self.regs, TableId::Peev, word_at) & !self.faults.ours(word_at);
             if word != 0 {
                 let pe = word_at as u64 * 64 + u64::from(word.leading_zeros());
                 return self.limits.pe(pe).map_or(NextError::Nothing, NextError::Pe);
@@ -177,12 +202,13 @@ impl<I: Mmio, R: Ram> Eeh for Phb4<I, R> {
         }
         match self.frozen.mmio.first().or(self.frozen.dma.first()) {
             Some(pe) => self.limits.pe(pe as u64).map_or(NextError::Nothing, NextError::Pe),
-            None => NextError::Nothing,
+            None => {
+                self.unmask();
+                NextError::Nothing
+            }
         }
     }
-}
 
-impl<I: Mmio, R: Ram> Phb4<I, R> {
     #[cold]
     fn directions(&self, pe: PeNumber) -> Freeze {
         let mmio = ioda::read(&self.regs, TableId::PestA, pe.index()) & FROZEN != 0;
@@ -217,8 +243,21 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     }
 
     fn clear_pest(&self, pe: usize) {
-        ioda::write(&self.regs, TableId::PestA, pe, 0);
-        ioda::write(&self.regs, TableId::PestB, pe, 0);
+        if let Ok(pe) = self.limits.pe(pe as u64) {
+            self.thaw(pe);
+        }
+    }
+}
+
+/// Where the error groups begin.
+pub(super) const ERROR_GROUPS: [u64; 7] = [PBL_ERRORS, REGB_ERRORS, 0xd00, 0xd80, 0xe00, 0xe80, 0xc80];
+
+/// Clears what one error group shows.
+pub(super) fn clear_group(window: &(impl Mmio + ?Sized), base: u64) {
+    let status = window.read64(base + regs4::group::STATUS);
+    window.write64(base + regs4::group::STATUS, status);
+    for at in [regs4::group::FIRST, regs4::group::LOG0, regs4::group::LOG1] {
+        window.write64(base + at, 0);
     }
 }
 
@@ -237,12 +276,8 @@ pub(super) fn clear_errors(window: &(impl Mmio + ?Sized)) {
         let old = if keep == 0 { 0 } else { window.read32(at).swap_bytes() };
         window.write32(at, (old & keep | ones).swap_bytes());
     }
-    for base in [regs4::PBL_ERRORS, regs4::REGB_ERRORS, 0xd00, 0xd80, 0xe00, 0xe80, 0xc80] {
-        let status = window.read64(base + regs4::group::STATUS);
-        window.write64(base + regs4::group::STATUS, status);
-        for at in [regs4::group::FIRST, regs4::group::LOG0, regs4::group::LOG1] {
-            window.write64(base + at, 0);
-        }
+    for base in ERROR_GROUPS {
+        clear_group(window, base);
     }
     regs4::LEM_FIR_AND.write(window, !fir);
     regs4::LEM_WOF.write(window, 0);

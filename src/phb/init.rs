@@ -34,7 +34,7 @@ mod root {
 /// Errors of the PCIe core that are reported while the link is up: INF, ERC, FAT enables.
 pub(super) const REGB_ENABLES: [u64; 3] =
     [0x2130_006e_fca8_bc00, 0x0080_0000_0000_0000, 0xde0f_ff91_0357_43ff];
-const PBL_ENABLES: [u64; 3] = [0x0000_0000_4d17_80f8, 0, 0xffff_ffff_b2f8_7f07];
+pub(super) const PBL_ENABLES: [u64; 3] = [0x0000_0000_4d17_80f8, 0, 0xffff_ffff_b2f8_7f07];
 const REGB_FIRST_MASK: u64 = 0x0040_0000_0000_0000;
 /// Until the link has come up once, one more REGB error fences.
 const REGB_INIT_FAT: u64 = 0xde1f_ff91_0357_43ff;
@@ -136,6 +136,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         ioda::fill(window, TableId::PestB, (0..pes).map(|_| 0));
         ioda::fill(window, TableId::Peev, (0..pes / 64).map(|_| 0));
         self.frozen = super::eeh::SoftwareFreezes::default();
+        self.masked = false;
         self.forget_requesters();
         self.invalidate(Kill::All)
     }

@@ -10,6 +10,8 @@ pub mod config;
 pub mod diag;
 pub mod dma;
 pub mod eeh;
+pub mod fault_queue;
+pub mod faults;
 pub mod generation;
 mod init;
 pub mod inject;
@@ -34,6 +36,7 @@ use crate::units::{ChipId, Isn};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
+use core::sync::atomic::AtomicU64;
 
 /// Which bridge one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +151,7 @@ pub trait Phb:
     + port::PortReset
     + diag::Diagnosis
     + inject::Inject
+    + faults::DmaFaults
     + Send
 {
     /// What is fixed about it.
@@ -165,6 +169,8 @@ pub struct Locked {
     /// What its DMA windows can be.
     pub translation: &'static Translation,
     bridge: Lock<Box<dyn Phb>>,
+    /// Which bits of the event word it accounts for. Changed under its lock only.
+    pub shown: AtomicU64,
 }
 
 impl Locked {
@@ -176,6 +182,7 @@ impl Locked {
             mmio_windows: info.mmio_windows,
             translation: info.identity.translation,
             bridge: Lock::new(bridge),
+            shown: AtomicU64::new(0),
         }
     }
 

@@ -10,6 +10,10 @@ use crate::iommu::PeNumber;
 
 /// The last eight sources of a bridge are its LSIs.
 pub const LSIS: u16 = 8;
+/// Which of them tells of errors that stop nothing.
+pub const INF: u32 = 6;
+/// And of those that do.
+pub const ER: u32 = 7;
 
 /// A source that a device may use as MSI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! A PHB4: what it consists of, and how one comes to be.
 
 use super::eeh::SoftwareFreezes;
+use super::fault_queue::FaultQueue;
 use super::generation::Generation;
 use super::ioda::{Shadow, TableId};
 use super::port::PortState;
@@ -89,6 +90,13 @@ pub struct Phb4<I, R> {
     pub(super) mdt: Shadow,
     pub(super) options: Options,
     pub(super) frozen: SoftwareFreezes,
+    pub(super) faults: FaultQueue,
+    /// Where the next look for faults begins.
+    pub(super) next_fault: usize,
+    /// An error interrupt came, or a fault was handed to EEH, and NEXT_ERROR wasn't asked since.
+    pub(super) error_pending: bool,
+    /// Some errors are kept from interrupting.
+    pub(super) masked: bool,
     pub(super) bridge_windows: config::BridgeWindows,
     pub(super) health: Health,
     /// It works and selects TVEs by bit 59: the usual case, in which the calls on windows ask nothing more.
@@ -171,6 +179,10 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             mdt: windows::default_mdt(pes),
             options: Options::DEFAULT,
             frozen: SoftwareFreezes::default(),
+            faults: FaultQueue::new(limits),
+            next_fault: 0,
+            error_pending: false,
+            masked: false,
             bridge_windows: config::BridgeWindows::CLOSED,
             health: Health::Blocked,
             plain: true,

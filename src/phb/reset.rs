@@ -147,6 +147,7 @@ impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
         self.set_options(Options::DEFAULT);
         self.tables.reset(&self.ram);
         self.clear_freezes();
+        self.faults.reset();
         self.forget_requesters();
         Ok(())
     }
@@ -310,6 +311,10 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             self.stack.fence()?;
         }
         self.set_health(Health::Resetting);
+        // The tables that say who is frozen are lost; what the bridge wrote of it must not outlive them.
+        self.faults.all_thawed();
+        self.error_pending = false;
+        self.ram.zero(self.tables.pest, self.tables.pest_size());
         let door = self.stack.back_door();
         let mut reset = CRESET.read(&door);
         reset.set_perst_n(false);

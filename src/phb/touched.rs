@@ -59,6 +59,12 @@ impl Touched {
         })
     }
 
+    /// Which of the 64 numbers from 64 times `at` on are in the set, the first one in the least significant bit.
+    #[inline(always)]
+    pub fn word(&self, at: usize) -> u64 {
+        self.words.get(at).copied().unwrap_or(0)
+    }
+
     /// The lowest number in the set.
     pub fn first(&self) -> Option<usize> {
         self.words

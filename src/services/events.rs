@@ -3,7 +3,10 @@
 //! A bit has a level: it is set while its cause is there and cleared by whoever removes the cause. A bit without a
 //! cause would make Linux poll for ever.
 
+use crate::phb::{self, Phb, PhbSlot, msi};
+use crate::sync::Lock;
 use crate::units::Isn;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,6 +16,9 @@ pub const CONSOLE_INPUT: u64 = 0x10;
 pub const PCI_ERROR: u64 = 0x200;
 /// A message waits for GET_MSG.
 pub const MESSAGE: u64 = 0x800;
+
+/// A bridge has a record for fault-read.
+pub const DMA_FAULT: u64 = 0x1_0000_0000;
 
 /// What raises an interrupt that firmware owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,16 +31,32 @@ pub enum Source {
     IsaDevices,
     /// The LPC host controller itself.
     LpcErrors,
-    /// The error interrupt of a PHB. What withdraws it is the OS's walk through PCI_NEXT_ERROR.
-    PciError,
+    /// An error interrupt of the PHB with that OPAL id.
+    PciError(u64),
     /// Firmware's, but nothing is wired to it.
     Nothing,
+}
+
+impl Source {
+    /// What the OS shows behind "opal-".
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Uart => "uart",
+            Self::Bt => "bt",
+            Self::IsaDevices => "isa",
+            Self::LpcErrors => "lpc-errors",
+            Self::PciError(_) => "phb-errors",
+            Self::Nothing => "psi",
+        }
+    }
 }
 
 /// The event word and the table of sources.
 #[derive(Debug)]
 pub struct Events {
     pending: AtomicU64,
+    /// Held while the bridges' bits are brought in line with what the bridges show.
+    bridges: Lock<()>,
     /// Sorted by number.
     sources: Vec<(Isn, Source)>,
 }
@@ -44,7 +66,7 @@ impl Events {
     pub fn new(mut sources: Vec<(Isn, Source)>) -> Self {
         sources.sort_unstable_by_key(|&(isn, _)| isn);
         sources.dedup_by_key(|&mut (isn, _)| isn);
-        Self { pending: AtomicU64::new(0), sources }
+        Self { pending: AtomicU64::new(0), bridges: Lock::new(()), sources }
     }
 
     /// The event word.
@@ -71,6 +93,15 @@ impl Events {
         }
     }
 
+    /// A bridge, which shows what `shown` says, has causes for other bits now; `all` of the bridges together decide.
+    pub fn show(&self, all: &[PhbSlot], shown: &AtomicU64, now: u64) {
+        let _one = self.bridges.lock();
+        shown.store(now, Ordering::Relaxed);
+        let bits = phb::all(all).fold(0, |bits, bridge| bits | bridge.shown.load(Ordering::Relaxed));
+        // Nobody else changes these two.
+        self.pending.fetch_xor(self.pending() & (PCI_ERROR | DMA_FAULT) ^ bits, Ordering::AcqRel);
+    }
+
     /// What is behind an interrupt of firmware's.
     pub fn source(&self, isn: Isn) -> Option<Source> {
         let at = self.sources.binary_search_by_key(&isn, |&(isn, _)| isn).ok()?;
@@ -78,8 +109,8 @@ impl Events {
     }
 
     /// All interrupts that firmware owns, by number: `/ibm,opal` lists them.
-    pub fn owned(&self) -> impl Iterator<Item = Isn> + '_ {
-        self.sources.iter().map(|&(isn, _)| isn)
+    pub fn owned(&self) -> impl Iterator<Item = (Isn, Source)> + '_ {
+        self.sources.iter().copied()
     }
 }
 
@@ -95,4 +126,15 @@ pub fn psi_sources(base: Isn) -> impl Iterator<Item = (Isn, Source)> {
         };
         (Isn(base.0 + input), source)
     })
+}
+
+/// Adds the error interrupts of bridges.
+#[inline(never)]
+pub fn add_bridges(sources: &mut Vec<(Isn, Source)>, bridges: &[Box<dyn Phb>]) {
+    for bridge in bridges {
+        let info = bridge.info();
+        for lsi in [msi::INF, msi::ER] {
+            sources.push((Isn(info.first_lsi().0 + lsi), Source::PciError(info.identity.opal_id)));
+        }
+    }
 }

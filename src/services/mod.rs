@@ -96,11 +96,11 @@ impl Services {
         self.power.poll(&self.messages, &self.events);
     }
 
-    /// Serves the device behind an interrupt, so that its level drops.
+    /// Serves the device behind an interrupt, so that its level drops. A bridge isn't served here: its id is given.
     ///
     /// # Errors
     /// `Parameter` when firmware doesn't own that interrupt.
-    pub fn handle_interrupt(&self, isn: Isn) -> Result {
+    pub fn handle_interrupt(&self, isn: Isn) -> Result<Option<u64>> {
         match self.events.source(isn).ok_or(Error::Parameter(&"ISN"))? {
             Source::Uart => {
                 self.console.interrupt(&self.events);
@@ -119,10 +119,10 @@ impl Services {
                     log::warn!("LPC: host controller errors {errors:#x}");
                 }
             }
-            Source::PciError => self.events.raise(events::PCI_ERROR),
+            Source::PciError(bridge) => return Ok(Some(bridge)),
             Source::Nothing => {}
         }
-        Ok(())
+        Ok(None)
     }
 
     fn acknowledge(&self, irq: SerIrq) {

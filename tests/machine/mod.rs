@@ -18,7 +18,7 @@ use opalite::phb::phb4::Interrupts;
 use opalite::phb::{self, Addresses, Phb, StackNode};
 use opalite::services::dma::Dma;
 use opalite::services::view::View;
-use opalite::services::{Parts, Services};
+use opalite::services::{Parts, Services, events};
 use opalite::units::{ChipId, Isn};
 use std::sync::Arc;
 
@@ -30,6 +30,7 @@ pub const PARTIAL: i64 = -3;
 pub const HARDWARE: i64 = -6;
 pub const UNSUPPORTED: i64 = -7;
 pub const WRONG_STATE: i64 = -14;
+pub const EMPTY: i64 = -16;
 
 /// Firmware's region: the last 64 MiB of the memory that one TVE can name.
 pub const FIRMWARE: std::ops::Range<u64> = (1 << 50) - (64 << 20)..1 << 50;
@@ -106,6 +107,8 @@ impl Machine {
         phb::start_links(&mut bridges);
         let memory = MemoryMap::new(std::iter::once(0..1 << 50).collect(), FIRMWARE);
         let view = View::allocate(&mut region, ram, bridges.len());
+        let mut sources = Vec::new();
+        events::add_bridges(&mut sources, &bridges);
         let phbs = phb::slots(bridges);
         let fw = Firmware {
             memory,
@@ -113,7 +116,7 @@ impl Machine {
             interrupts: &NoController,
             dma: Dma::new(ram, POOL, &phbs),
             phbs,
-            services: Services::new(Parts { view, ..Parts::default() }),
+            services: Services::new(Parts { view, sources, ..Parts::default() }),
         };
         Self { fw, ram, xscom, models }
     }

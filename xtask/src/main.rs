@@ -32,7 +32,6 @@ mod test;
 mod toolchain;
 mod tools;
 mod traffic;
-mod vfio;
 mod windows;
 
 use anyhow::Result;

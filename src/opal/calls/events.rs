@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::opal::args::Args;
+use crate::opal::calls::faults;
 use crate::opal::table::SUCCESS;
 use crate::services::messages;
 use crate::units::Isn;
@@ -12,7 +13,9 @@ use crate::units::Isn;
 pub fn handle_interrupt(fw: &Firmware, args: &Args) -> Result<i64> {
     let isn = Isn(args.u32::<0>()?);
     let events = args.pointer::<u64, 1>(fw)?;
-    fw.services.handle_interrupt(isn)?;
+    if let Some(bridge) = fw.services.handle_interrupt(isn)? {
+        faults::error_interrupt(fw, bridge)?;
+    }
     events.write(&fw.ram, fw.services.events.pending());
     Ok(SUCCESS)
 }

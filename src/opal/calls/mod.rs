@@ -4,6 +4,7 @@
 pub mod console;
 pub mod cpus;
 pub mod events;
+pub mod faults;
 pub mod interrupts;
 pub mod liobn;
 pub mod nvram;

@@ -13,6 +13,7 @@ use crate::iommu::tve::Tve;
 use crate::iommu::{Kill, Slot};
 use crate::mem::{OsNumber, OsPointer};
 use crate::opal::args::Args;
+use crate::opal::calls::faults::{act, announce};
 use crate::opal::table::SUCCESS;
 use crate::phb::config::{Register, Width};
 use crate::phb::dma::PhbOption;
@@ -131,7 +132,8 @@ pub fn eeh_freeze_status(fw: &Firmware, args: &Args) -> Result<i64> {
 pub fn eeh_freeze_clear(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     let pe = bridge.limits.pe(args.u64::<1>())?;
-    bridge.lock().freeze_clear(pe, Directions::new(args.u64::<2>())?)?;
+    let directions = Directions::new(args.u64::<2>())?;
+    act(fw, args.u64::<0>())?.freeze_clear(pe, directions)?;
     Ok(SUCCESS)
 }
 
@@ -139,7 +141,8 @@ pub fn eeh_freeze_clear(fw: &Firmware, args: &Args) -> Result<i64> {
 pub fn eeh_freeze_set(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     let pe = bridge.limits.pe(args.u64::<1>())?;
-    bridge.lock().freeze_set(pe, Directions::new(args.u64::<2>())?)?;
+    let directions = Directions::new(args.u64::<2>())?;
+    act(fw, args.u64::<0>())?.freeze_set(pe, directions)?;
     Ok(SUCCESS)
 }
 
@@ -148,7 +151,7 @@ pub fn next_error(fw: &Firmware, args: &Args) -> Result<i64> {
     let first_pe = args.pointer::<u64, 1>(fw)?;
     let kind = args.pointer::<u16, 2>(fw)?;
     let severity = args.pointer::<u16, 3>(fw)?;
-    let (pe, error, how_bad) = match find(fw, args)?.lock().next_error() {
+    let (pe, error, how_bad) = match act(fw, args.u64::<0>())?.next_error() {
         NextError::Nothing => (u64::MAX, 0, 0),
         NextError::Pe(pe) => (pe.as_u16().into(), PE_ERROR, SEVERITY_PE),
         NextError::Phb(Trouble::Fenced) => (u64::MAX, PHB_ERROR, SEVERITY_PHB_FENCED),
@@ -444,7 +447,7 @@ pub fn reset(fw: &Firmware, args: &Args) -> Result<i64> {
         _ => return Err(Error::Parameter(&"assert")),
     };
     let mut bridge = slot.bridge.lock();
-    match (args.u64::<1>(), slot.port) {
+    let result = match (args.u64::<1>(), slot.port) {
         (1 | 3 | 6, _) if slot.names_function => Err(Error::Unsupported(&"scope is the bridge's")),
         (1 | 3..=6, _) if !assert => Ok(SUCCESS),
         (1, _) => bridge.start_reset(Scope::Complete).map(progress),
@@ -454,7 +457,9 @@ pub fn reset(fw: &Firmware, args: &Args) -> Result<i64> {
         (5, None) => bridge.start_reset(Scope::Fundamental).map(progress),
         (6, _) => Ok(bridge.reset_tables().map(|()| SUCCESS)?),
         _ => Err(Error::Unsupported(&"reset scope")),
-    }
+    };
+    announce(fw, slot.bridge, &**bridge);
+    result
 }
 
 /// 62 PCI_POLL(slot): milliseconds to wait, or 0.
