@@ -124,7 +124,7 @@ fn one(run: &Run, guest: &Guest, firmware: Option<PathBuf>) -> Result<(Vec<Check
     boot::keep_log(run.name, &booted.outcome.console)?;
     let mut found = judge::judge(&board, &booted, run.smp as usize)?;
     if booted.outcome.ending == Ending::Ended {
-        found.extend(checks::lines(&board, &judge::without_guest(&booted.outcome.console))?);
+        found.extend(checks::lines(&board, &judge::without_guest(&booted.outcome.console), &[])?);
     }
     Ok((found, booted.outcome.time))
 }
