@@ -96,3 +96,12 @@ pub fn psi_sources(base: Isn) -> impl Iterator<Item = (Isn, Source)> {
         (Isn(base.0 + input), source)
     })
 }
+
+/// The sources of a POWER8 PSI bridge whose first interrupt has number `base`.
+pub fn psi8_sources(base: Isn) -> impl Iterator<Item = (Isn, Source)> {
+    use crate::hw::psi8::{INPUTS, Input};
+    (0..INPUTS).map(move |input| {
+        let source = if input == Input::External as u32 { Source::IsaDevices } else { Source::Nothing };
+        (Isn(base.0 + input), source)
+    })
+}

@@ -268,6 +268,13 @@ pub const CASES: &[Case] = &[
     },
     Case { name: "vfio-6.12", ..VFIO },
     Case { name: "vfio-6.12-64k", kernel: Kernel::V6_12With64K, ..VFIO },
+    Case {
+        name: "power8-console",
+        machine: "powernv8",
+        steps: &["console"],
+        expect: &[Expect::Lines],
+        ..BARE
+    },
     Case { name: "power10-6.12", compare: true, ..POWER10 },
     Case {
         name: "power10-6.1-nobypass",
