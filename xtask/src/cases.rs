@@ -79,6 +79,9 @@ const POWER10: Case = Case { machine: "powernv10", ..USUAL };
 /// Nothing plugged in.
 const BARE: Case = Case { devices: &[], modules: &[], steps: &[], expect: &[], ..USUAL };
 
+/// POWER8 with nothing plugged in.
+const POWER8_BARE: Case = Case { machine: "powernv8", ..BARE };
+
 /// Every case.
 pub const CASES: &[Case] = &[
     Case { name: "qemu10-6.12", compare: true, ..USUAL },
@@ -268,12 +271,37 @@ pub const CASES: &[Case] = &[
     },
     Case { name: "vfio-6.12", ..VFIO },
     Case { name: "vfio-6.12-64k", kernel: Kernel::V6_12With64K, ..VFIO },
+    Case { name: "power8-console-output", steps: &["console"], expect: &[Expect::Lines], ..POWER8_BARE },
+    Case { name: "power8-console-input", steps: &["input"], expect: &[Expect::Typed], ..POWER8_BARE },
     Case {
-        name: "power8-console",
-        machine: "powernv8",
-        steps: &["console"],
-        expect: &[Expect::Lines],
-        ..BARE
+        name: "power8-cpus-4",
+        smp: Some("4,cores=2,threads=2"),
+        steps: &["cpus", "parallel"],
+        expect: &[
+            Expect::Cpus(4),
+            Expect::Line("parallel cpus=4 reads=8 different=1"),
+            Expect::Times("^OPALITE-PARALLEL [0-9]+ [12] 0123456789abcdefghijklmnopqrstuvwxyz$", 8),
+        ],
+        ..POWER8_BARE
+    },
+    // QEMU has presenters for two chips only.
+    Case {
+        name: "power8-chips-2",
+        smp: Some("4,sockets=2,cores=1,threads=2"),
+        steps: &["cpus", "numa"],
+        expect: &[
+            Expect::Cpus(4),
+            Expect::Line("node 0 cpus=0-1 distance=10,40 mib=(9[0-9]{2}|10[0-9]{2})$"),
+            Expect::Line("node 1 cpus=2-3 distance=40,10 mib=(9[0-9]{2}|10[0-9]{2})$"),
+        ],
+        ..POWER8_BARE
+    },
+    Case {
+        name: "power8-reboot",
+        smp: Some("4"),
+        append: "opalite.end=reboot",
+        expect: &[Expect::Reboot],
+        ..POWER8_BARE
     },
     Case { name: "power10-6.12", compare: true, ..POWER10 },
     Case {
