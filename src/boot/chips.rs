@@ -11,7 +11,7 @@ use crate::hw::mmio::Mmio;
 use crate::hw::psi::{Input, Psi};
 use crate::hw::psi8::Psi8;
 use crate::hw::thread::Thread;
-use crate::hw::xscom::{self, Layout};
+use crate::hw::xscom::{self, Layout, Xscom};
 use crate::interrupts::Controller;
 use crate::interrupts::xics::{self, Xics};
 use crate::interrupts::xive::{Addresses, Chips, Setup, Tables, Xive};
@@ -23,9 +23,6 @@ use fdt::Fdt;
 
 /// A chip's XIVE.
 pub type ChipXive = Xive<&'static Registers, &'static PhysicalRam>;
-
-/// XSCOM registers of a chip.
-pub type Scom = xscom::Window<&'static Registers>;
 
 /// The machine's interrupt controller while bridges connect to it.
 pub enum Controllers {
@@ -54,13 +51,13 @@ pub struct Started {
 }
 
 /// XSCOM of a chip.
-pub fn scom(board: &Board, chip: ChipId) -> Scom {
+pub fn scom(board: &Board, chip: ChipId) -> impl Xscom + 'static {
     const HMER: u64 = xscom::FAILED | xscom::STATUS | 1 << (63 - 9);
     let layout = match board.lpc {
         LpcPath::Eccb => Layout::Power8,
         LpcPath::Window(_) => Layout::Power9,
     };
-    xscom::Window::new(leak_window(board.xscom.on(chip)), layout, || arch::take_hmer(HMER))
+    xscom::Window::new(*leak_window(board.xscom.on(chip)), layout, || arch::take_hmer(HMER))
 }
 
 /// The LPC bus of the first chip.

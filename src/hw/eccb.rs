@@ -40,15 +40,28 @@ impl<S: Xscom> Eccb<S> {
         Self { scom, turn: Lock::new(()) }
     }
 
-    /// One access; all ones when nothing answers, as where no device is.
+    /// One access; all ones when nothing answers, as where no device is. Each character on the console is one, so
+    /// whatever takes long lies apart.
+    #[inline(never)]
     fn run(&self, command: u64, offset: u64, size: u64, data: u32) -> u32 {
-        let mut turn = self.turn.try_lock();
-        if turn.is_none() {
-            wait_until(PATIENCE, || {
-                turn = self.turn.try_lock();
-                turn.is_some()
-            });
-        }
+        let Some(_turn) = self.turn.try_lock() else { return self.run_late(command, offset, size, data) };
+        self.act(command, offset, size, data)
+    }
+
+    /// The same when somebody is at it. If he doesn't end, he won't before we do: this access is made all the same.
+    #[cold]
+    #[inline(never)]
+    fn run_late(&self, command: u64, offset: u64, size: u64, data: u32) -> u32 {
+        let mut turn = None;
+        wait_until(PATIENCE, || {
+            turn = self.turn.try_lock();
+            turn.is_some()
+        });
+        self.act(command, offset, size, data)
+    }
+
+    #[inline(always)]
+    fn act(&self, command: u64, offset: u64, size: u64, data: u32) -> u32 {
         let shift = 32 - 8 * size;
         let command = COMMAND | command | size << SIZE | offset & 0xffff_ffff;
         let stored = command & LOAD != 0 || self.scom.write(DATA, u64::from(data) << shift << 32).is_ok();
@@ -57,14 +70,23 @@ impl<S: Xscom> Eccb<S> {
         }
         let mut status = self.status();
         if status & DONE == 0 {
-            wait_until(ACCESS, || {
-                status = self.status();
-                status & DONE != 0
-            });
+            status = self.wait_for_end();
         }
-        if status & DONE == 0 { u32::MAX } else { ((status >> LOADED) as u32) >> shift }
+        (status >> LOADED) as u32 >> shift
     }
 
+    #[cold]
+    #[inline(never)]
+    fn wait_for_end(&self) -> u64 {
+        let mut status = 0;
+        wait_until(ACCESS, || {
+            status = self.status();
+            status & DONE != 0
+        });
+        if status & DONE == 0 { u64::MAX } else { status }
+    }
+
+    #[inline(always)]
     fn status(&self) -> u64 {
         self.scom.read(STATUS).unwrap_or(0)
     }

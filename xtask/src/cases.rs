@@ -297,6 +297,17 @@ pub const CASES: &[Case] = &[
         ..POWER8_BARE
     },
     Case {
+        name: "power8-kexec",
+        smp: Some("4,sockets=2,cores=1,threads=2"),
+        steps: &["kexec", "cpus"],
+        expect: &[
+            Expect::Line("kexec first cpus=0-3 loaded=1"),
+            Expect::Line("kexec second=yes cpus=0-3"),
+            Expect::Cpus(4),
+        ],
+        ..POWER8_BARE
+    },
+    Case {
         name: "power8-reboot",
         smp: Some("4"),
         append: "opalite.end=reboot",
