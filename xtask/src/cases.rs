@@ -308,6 +308,13 @@ pub const CASES: &[Case] = &[
         ..POWER8_BARE
     },
     Case {
+        name: "power8-hotplug",
+        smp: Some("4,cores=2,threads=2"),
+        steps: &["cpus", "hotplug", "parallel"],
+        expect: &[Expect::Cpus(4), Expect::Line("hotplug cpus=4 rounds=20 online=0-3")],
+        ..POWER8_BARE
+    },
+    Case {
         name: "power8-reboot",
         smp: Some("4"),
         append: "opalite.end=reboot",
