@@ -307,8 +307,11 @@ pub const CASES: &[Case] = &[
         ],
         ..POWER8_BARE
     },
+    // With 6.1: the scheduler of 6.12 sometimes counts its deadline server as a task that a dying CPU still has, and warns
+    // ("enqueued tasks (2 total)", of which it finds one).
     Case {
         name: "power8-hotplug",
+        kernel: Kernel::V6_1,
         smp: Some("4,cores=2,threads=2"),
         steps: &["cpus", "hotplug", "parallel"],
         expect: &[Expect::Cpus(4), Expect::Line("hotplug cpus=4 rounds=20 online=0-3")],
