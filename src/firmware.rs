@@ -6,7 +6,6 @@ use crate::mem::MemoryMap;
 use crate::phb::PhbSlot;
 use crate::services::Services;
 use crate::sync::Once;
-use alloc::vec::Vec;
 
 /// What the calls work on. Tests build their own.
 pub struct Firmware {
@@ -17,7 +16,7 @@ pub struct Firmware {
     /// The interrupt controller.
     pub interrupts: &'static dyn Controller,
     /// PCI host bridges, by OPAL id: [`crate::phb::slots`] makes it, [`crate::phb::find`] looks in it.
-    pub phbs: Vec<PhbSlot>,
+    pub phbs: &'static [PhbSlot],
     /// Console, clock, power and the like.
     pub services: Services,
 }

@@ -55,7 +55,7 @@ impl Power8 {
             let model = ModelPsi::new(chip.into());
             model.connect(&xics);
             let registers = model.window(psi8::MMIO_BASE + (u64::from(chip) << 20));
-            let psi = Psi8::connect(registers, first_isn(ChipId(chip), Block::Chip), THREADS[0]);
+            let psi = Psi8::connect(registers, first_isn(ChipId(chip), Block::Chip), 8 << 2);
             controller.register(Box::leak(Box::new(psi)));
             model
         });
@@ -114,7 +114,7 @@ fn a_presenter_s_page_is_found_and_left_quiet() {
 #[test]
 fn each_input_of_the_psi_bridge_gets_its_own_masked_source_before_the_numbers_count() {
     let model = ModelPsi::new(0);
-    let psi = Psi8::connect(model.window(psi8::MMIO_BASE), Isn(0x10), Pir(8));
+    let psi = Psi8::connect(model.window(psi8::MMIO_BASE), Isn(0x10), 8 << 2);
     let expected = [
         (0x30, 0x0000_20ff_0000_0000),
         (0x60, 0x0000_20ff_2000_0000),
@@ -126,9 +126,9 @@ fn each_input_of_the_psi_bridge_gets_its_own_masked_source_before_the_numbers_co
     ];
     assert_eq!(model.writes(), expected);
     assert_eq!(psi.isns(), Isn(0x10)..Isn(0x10 + INPUTS));
-    assert_eq!(psi.route(Isn(0x15)), Ok((8, MASKED)));
+    assert_eq!(psi.route(Isn(0x15)), Ok((8 << 2, MASKED)));
     assert!(psi.route(Isn(0x16)).is_err() && psi.route(Isn(0xf)).is_err());
-    assert!(psi.set_route(Isn(0x16), 8, 5).is_err());
+    assert!(psi.set_route(Isn(0x16), 8 << 2, 5).is_err());
     assert_eq!(model.writes().len(), expected.len());
 }
 

@@ -101,7 +101,7 @@ pub fn start(
             Started { controllers: Controllers::Xive(xives), psis }
         }
         Interrupts::Xics { presenters } => {
-            let boot_thread = arch::pir();
+            let server = xics::server(arch::pir()).expect("this thread is no server");
             for &pir in &pirs {
                 // A chip's window is found from the PIR; the page in it from the whole PIR.
                 xics::quiet_presenter(leak_window(xics::presenter(presenters, pir)));
@@ -109,7 +109,7 @@ pub fn start(
             let mut xics = Xics::new(&pirs);
             let connect = |id| {
                 let first = xics::first_isn(id, xics::Block::Chip);
-                let psi = Psi8::connect(leak_window(board.psi.on(id)), first, boot_thread);
+                let psi = Psi8::connect(leak_window(board.psi.on(id)), first, server);
                 xics.register(Box::leak(Box::new(psi)));
                 (id, first)
             };

@@ -4,8 +4,8 @@
 
 use super::mmio::Mmio;
 use crate::error::{Error, Result};
-use crate::interrupts::xics::{MASKED, XicsSource};
-use crate::units::{Isn, Pir};
+use crate::interrupts::xics::{MASKED, Server, XicsSource};
+use crate::units::Isn;
 use core::ops::Range;
 
 /// What can interrupt; the numbers are those of the sources, counted from the bridge's first.
@@ -28,8 +28,8 @@ pub const INPUTS: u32 = 6;
 /// Where an input's interrupt goes.
 #[doc(alias = "PSIHB_XIVR")]
 const XIVR: [u64; INPUTS as usize] = [0x30, 0x60, 0x68, 0x70, 0x78, 0x80];
-/// Bits 8:23, a thread's PIR with two bits for a link that isn't used.
-const SERVER: u32 = 42;
+/// Bits 8:23.
+const SERVER: u32 = 40;
 /// Bits 24:31.
 const PRIORITY: u32 = 32;
 /// Bits 32:34: number of the source.
@@ -51,8 +51,8 @@ pub struct Psi8<I> {
 
 impl<I: Mmio> Psi8<I> {
     /// Connects the bridge whose registers these are: its interrupts have numbers from `first` on, a multiple of 8,
-    /// and are masked. `server` is a thread that exists: hardware wants one even of a masked interrupt.
-    pub fn connect(registers: I, first: Isn, server: Pir) -> Self {
+    /// and are masked. `server` exists: hardware wants one even of a masked interrupt.
+    pub fn connect(registers: I, first: Isn, server: Server) -> Self {
         let psi = Self { registers, first };
         // Each input has its own number before any number counts.
         for (input, xivr) in (0..).zip(XIVR) {
@@ -69,8 +69,8 @@ impl<I: Mmio> Psi8<I> {
     }
 }
 
-fn value(input: u32, server: Pir, priority: u8) -> u64 {
-    u64::from(server.0) << SERVER | u64::from(priority) << PRIORITY | u64::from(input) << SOURCE
+fn value(input: u32, server: Server, priority: u8) -> u64 {
+    u64::from(server) << SERVER | u64::from(priority) << PRIORITY | u64::from(input) << SOURCE
 }
 
 impl<I: Mmio> XicsSource for Psi8<I> {
@@ -78,14 +78,14 @@ impl<I: Mmio> XicsSource for Psi8<I> {
         self.first..Isn(self.first.0 + INPUTS)
     }
 
-    fn set_route(&self, isn: Isn, server: u16, priority: u8) -> Result {
+    fn set_route(&self, isn: Isn, server: Server, priority: u8) -> Result {
         let (input, xivr) = self.input(isn)?;
-        self.registers.write64(xivr, value(input, Pir(server.into()), priority));
+        self.registers.write64(xivr, value(input, server, priority));
         Ok(())
     }
 
-    fn route(&self, isn: Isn) -> Result<(u16, u8)> {
+    fn route(&self, isn: Isn) -> Result<(Server, u8)> {
         let value = self.registers.read64(self.input(isn)?.1);
-        Ok(((value >> SERVER) as u16 & 0x3fff, (value >> PRIORITY) as u8))
+        Ok(((value >> SERVER) as Server, (value >> PRIORITY) as u8))
     }
 }

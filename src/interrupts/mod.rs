@@ -12,7 +12,8 @@ pub mod xive;
 
 use crate::error::{Error, Result};
 use crate::mem::{MemoryMap, OsBuffer};
-use crate::units::{ChipId, Isn, Pir};
+use crate::units::{ChipId, Isn};
+use xics::Server;
 
 /// What XIVE_RESET leaves the controller in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -384,11 +385,11 @@ pub trait Controller: Send + Sync {
         Err(NONE)
     }
     /// GET_XIVE, a XICS call for all its name: the thread that a source interrupts, and its priority.
-    fn server(&self, _isn: Isn) -> Result<(Pir, u8)> {
+    fn server(&self, _isn: Isn) -> Result<(Server, u8)> {
         Err(NONE)
     }
     /// SET_XIVE: priority 0xff masks.
-    fn set_server(&self, _isn: Isn, _server: Pir, _priority: u8) -> Result {
+    fn set_server(&self, _isn: Isn, _server: Server, _priority: u8) -> Result {
         Err(NONE)
     }
 }

@@ -15,20 +15,31 @@ use core::ops::Range;
 /// Priority of a masked interrupt.
 pub const MASKED: u8 = 0xff;
 
+/// A thread as devices and the OS's calls name it: its PIR above two bits for a link to choose, which are 0.
+pub type Server = u16;
+
+/// The name of a thread.
+///
+/// # Errors
+/// `Parameter` when its PIR is too large for one.
+pub fn server(thread: Pir) -> Result<Server> {
+    thread.0.checked_mul(4).and_then(|server| server.try_into().ok()).ok_or(Error::Parameter(&"server"))
+}
+
 /// A device that raises interrupts through XICS and holds where each goes.
 pub trait XicsSource: Sync {
     /// Numbers of its interrupts.
     fn isns(&self) -> Range<Isn>;
-    /// Sends an interrupt to a thread, by its PIR, which exists. Priority 0xff masks it.
+    /// Sends an interrupt to a server that exists. Priority 0xff masks it.
     ///
     /// # Errors
     /// `Parameter` when the number isn't the device's.
-    fn set_route(&self, isn: Isn, server: u16, priority: u8) -> Result;
-    /// Thread and priority of an interrupt.
+    fn set_route(&self, isn: Isn, server: Server, priority: u8) -> Result;
+    /// Server and priority of an interrupt.
     ///
     /// # Errors
     /// As for `set_route`.
-    fn route(&self, isn: Isn) -> Result<(u16, u8)>;
+    fn route(&self, isn: Isn) -> Result<(Server, u8)>;
 }
 
 /// Each chip has four blocks of 2048 numbers.
@@ -68,16 +79,16 @@ pub fn quiet_presenter(page: &dyn Mmio) {
 /// The sources of a machine.
 pub struct Xics {
     /// The machine's threads, sorted.
-    threads: Vec<Pir>,
+    servers: Vec<Server>,
     sources: Vec<&'static dyn XicsSource>,
 }
 
 impl Xics {
     /// A machine with these threads.
     pub fn new(threads: &[Pir]) -> Self {
-        let mut threads = Vec::from(threads);
-        threads.sort_unstable();
-        Self { threads, sources: Vec::new() }
+        let mut servers: Vec<_> = threads.iter().filter_map(|&thread| server(thread).ok()).collect();
+        servers.sort_unstable();
+        Self { servers, sources: Vec::new() }
     }
 
     /// Adds a device. At boot.
@@ -92,15 +103,14 @@ impl Xics {
 }
 
 impl Controller for Xics {
-    fn server(&self, isn: Isn) -> Result<(Pir, u8)> {
-        self.source(isn)?.route(isn).map(|(server, priority)| (Pir(server.into()), priority))
+    fn server(&self, isn: Isn) -> Result<(Server, u8)> {
+        self.source(isn)?.route(isn)
     }
 
-    fn set_server(&self, isn: Isn, server: Pir, priority: u8) -> Result {
+    fn set_server(&self, isn: Isn, server: Server, priority: u8) -> Result {
         let source = self.source(isn)?;
         // Hardware has no answer to a thread that isn't there; QEMU crashes.
-        self.threads.binary_search(&server).map_err(|_| Error::Parameter(&"server"))?;
-        let server = u16::try_from(server.0).map_err(|_| Error::Parameter(&"server"))?;
+        self.servers.binary_search(&server).map_err(|_| Error::Parameter(&"server"))?;
         source.set_route(isn, server, priority)
     }
 }

@@ -104,7 +104,7 @@ impl Machine {
             memory,
             ram,
             interrupts: &NoController,
-            phbs: phb::slots(bridges),
+            phbs: Vec::leak(phb::slots(bridges)),
             services: Services::new(Parts::default()),
         };
         Self { fw, ram, xscom, models }

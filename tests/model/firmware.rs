@@ -95,7 +95,7 @@ impl Machine {
             memory,
             ram: Box::leak(Box::new(ram.clone())),
             interrupts: &NoXive,
-            phbs: Vec::new(),
+            phbs: &[],
             services,
         };
         Self { firmware, ram, lpc, threads }

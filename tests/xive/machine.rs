@@ -132,7 +132,7 @@ impl Machine {
         let map = MemoryMap::new(vec![all], REGION..RAM);
         let services = Services::new(Parts::default());
         let interrupts = Box::leak(Box::new(Chips::new(vec![driver])));
-        let firmware = Firmware { memory: map, ram: memory, interrupts, phbs: Vec::new(), services };
+        let firmware = Firmware { memory: map, ram: memory, interrupts, phbs: &[], services };
         Self { ram, xive, psi, firmware }
     }
 

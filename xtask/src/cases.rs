@@ -284,6 +284,19 @@ pub const CASES: &[Case] = &[
         ],
         ..POWER8_BARE
     },
+    // A whole core: Linux sets up its subcores and naps its threads.
+    Case {
+        name: "power8-threads-8",
+        smp: Some("8,cores=1,threads=8"),
+        memory: Some("1G"),
+        steps: &["cpus", "parallel"],
+        expect: &[
+            Expect::Cpus(8),
+            Expect::Line("parallel cpus=8 reads=16 different=1"),
+            Expect::Line("CPU maps initialized for 8 threads per core"),
+        ],
+        ..POWER8_BARE
+    },
     // QEMU has presenters for two chips only.
     Case {
         name: "power8-chips-2",
@@ -307,8 +320,7 @@ pub const CASES: &[Case] = &[
         ],
         ..POWER8_BARE
     },
-    // With 6.1: the scheduler of 6.12 sometimes counts its deadline server as a task that a dying CPU still has, and warns
-    // ("enqueued tasks (2 total)", of which it finds one).
+    // With 6.1: the scheduler of 6.12 sometimes counts one more on a dying CPU than there are tasks, and warns.
     Case {
         name: "power8-hotplug",
         kernel: Kernel::V6_1,

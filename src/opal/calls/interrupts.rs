@@ -6,22 +6,15 @@ use crate::interrupts::{Dump, Priority, Queue, QueuePosition, Route, Vp, VpSetti
 use crate::mem::{OsNumber, OsPointer};
 use crate::opal::args::Args;
 use crate::opal::table::SUCCESS;
-use crate::units::{ChipId, Isn, Pir};
+use crate::units::{ChipId, Isn};
 
 const DONATED_PAGE: u64 = 0x1_0000;
 /// XIVE_SYNC: the source, the queue that it goes to. Both are one act here.
 const SYNC_TYPES: u64 = 1 | 2;
 
-/// XICS: a server is a thread's PIR above two bits for a link, which is always 0.
-const LINK_BITS: u32 = 2;
-
 /// 19 SET_XIVE(irq, server, priority).
 pub fn set_xive(fw: &Firmware, args: &Args) -> Result<i64> {
-    let (isn, server, priority) = (isn::<0>(args)?, args.u16::<1>()?, args.u8::<2>()?);
-    if !server.is_multiple_of(1 << LINK_BITS) {
-        return Err(Error::Parameter(&"link"));
-    }
-    fw.interrupts.set_server(isn, Pir(u32::from(server >> LINK_BITS)), priority)?;
+    fw.interrupts.set_server(isn::<0>(args)?, args.u16::<1>()?, args.u8::<2>()?)?;
     Ok(SUCCESS)
 }
 
@@ -29,7 +22,7 @@ pub fn set_xive(fw: &Firmware, args: &Args) -> Result<i64> {
 pub fn get_xive(fw: &Firmware, args: &Args) -> Result<i64> {
     let (into_server, into_priority) = (args.pointer::<u16, 1>(fw)?, args.pointer::<u8, 2>(fw)?);
     let (server, priority) = fw.interrupts.server(isn::<0>(args)?)?;
-    into_server.write(&fw.ram, (server.0 << LINK_BITS) as u16);
+    into_server.write(&fw.ram, server);
     into_priority.write(&fw.ram, priority);
     Ok(SUCCESS)
 }
