@@ -4,10 +4,12 @@ use super::chips::{ChipXive, Controllers};
 use super::{chips, leak_window};
 use crate::arch::PhysicalRam;
 use crate::board::Board;
+use crate::error::{Error, Result};
 use crate::interrupts::source::{NotifyPort, Source, Sources};
+use crate::interrupts::xics;
 use crate::mem::Region;
 use crate::phb::phb4::Interrupts;
-use crate::phb::{self, Phb};
+use crate::phb::{self, Phb, StackNode};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -21,36 +23,15 @@ pub fn bring_up(
     region: &mut Region,
     controllers: &mut Controllers,
 ) -> Vec<Box<dyn Phb>> {
-    match controllers {
-        Controllers::Xive(xives) => bring_up_phb4(fdt, board, ram, region, xives),
-        Controllers::Xics(_) => Vec::new(),
-    }
-}
-
-fn bring_up_phb4(
-    fdt: &Fdt<'_>,
-    board: &Board,
-    ram: &'static PhysicalRam,
-    region: &mut Region,
-    xives: &mut [ChipXive],
-) -> Vec<Box<dyn Phb>> {
     let mut bridges = Vec::new();
     for stack in phb::stacks(fdt) {
-        let Some(xive) = xives.iter_mut().find(|xive| xive.chip() == stack.chip) else { continue };
         let scom = Arc::new(chips::scom(board, stack.chip));
-        let esb = stack.windows(&board.phb).interrupts;
-        let mut reserve = |sources: u16| {
-            let base = xive.reserve(sources.into(), sources.into())?;
-            let count = u32::from(sources);
-            xive.register(Source {
-                first: base,
-                count,
-                esb,
-                page_shift: 16,
-                level: count - u32::from(phb::msi::LSIS)..count,
-                pages: Box::new(leak_window(esb)),
-            });
-            Ok(Interrupts { base, notify: xive.notify_port(NotifyPort::Phb(stack.phb_index as u8)) })
+        let mut reserve = |sources| match controllers {
+            Controllers::Xive(xives) => connect_to_xive(xives, &stack, board, sources),
+            Controllers::Xics(_) => {
+                let base = xics::first_isn(stack.chip, xics::Block::Phb(stack.phb_index));
+                Ok(Interrupts { base, notify: 0 })
+            }
         };
         let window = |base| *leak_window(base);
         match phb::bring_up(&stack, &board.phb, scom, ram, region, window, &mut reserve) {
@@ -59,4 +40,27 @@ fn bring_up_phb4(
         }
     }
     bridges
+}
+
+/// Reserves numbers for a bridge's sources and connects their pages.
+fn connect_to_xive(
+    xives: &mut [ChipXive],
+    stack: &StackNode,
+    board: &Board,
+    sources: u16,
+) -> Result<Interrupts> {
+    let xive = xives.iter_mut().find(|xive| xive.chip() == stack.chip);
+    let xive = xive.ok_or(Error::Hardware(&"its chip has no interrupt controller"))?;
+    let esb = stack.windows(&board.phb).interrupts;
+    let base = xive.reserve(sources.into(), sources.into())?;
+    let count = u32::from(sources);
+    xive.register(Source {
+        first: base,
+        count,
+        esb,
+        page_shift: 16,
+        level: count - u32::from(phb::msi::LSIS)..count,
+        pages: Box::new(leak_window(esb)),
+    });
+    Ok(Interrupts { base, notify: xive.notify_port(NotifyPort::Phb(stack.phb_index as u8)) })
 }
