@@ -70,7 +70,7 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
         LpcPath::Eccb => events::psi8_sources(psi).collect(),
     };
     let mut bridges = bridges::bring_up(&fdt, board, ram, &mut region, &mut started.controllers);
-    phb::start_links(&mut bridges);
+    phb::start_links(&mut bridges, board.links_need_time);
     let devices: Vec<_> = bridges.iter_mut().map(|bridge| pci::scan(&mut **bridge)).collect();
     let nodes: Vec<_> = bridges.iter().map(|bridge| bridge.info().clone()).zip(devices).collect();
     let phbs: &'static [_] = Vec::leak(phb::slots(bridges));

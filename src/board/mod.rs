@@ -78,6 +78,8 @@ pub struct Board {
     pub psi: Unit,
     /// The interrupt controller.
     pub interrupts: Interrupts,
+    /// Whether the link to a card takes time to come up. QEMU's never train: they are up, or nothing is plugged in.
+    pub links_need_time: bool,
     /// Bridges: their windows.
     pub phb: phb::Addresses,
     /// Memory of the on-chip controller's firmware (HOMER), 4 MiB a chip, outside RAM.

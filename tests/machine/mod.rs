@@ -98,7 +98,7 @@ impl Machine {
                 phb::bring_up(node, &ADDRESSES, scom.clone(), ram, &mut region, |_| window, &mut reserve);
             bridges.push(phb.expect("bring-up"));
         }
-        phb::start_links(&mut bridges);
+        phb::start_links(&mut bridges, true);
         let memory = MemoryMap::new(std::iter::once(0..1 << 50).collect(), FIRMWARE);
         let fw = Firmware {
             memory,
