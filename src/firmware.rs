@@ -7,7 +7,6 @@ use crate::phb::PhbSlot;
 use crate::services::Services;
 use crate::services::dma::{Acts, Dma};
 use crate::sync::Once;
-use alloc::vec::Vec;
 
 /// What the calls work on. Tests build their own.
 pub struct Firmware {
@@ -18,7 +17,7 @@ pub struct Firmware {
     /// The interrupt controller.
     pub interrupts: &'static dyn Controller,
     /// PCI host bridges, by OPAL id: [`crate::phb::slots`] makes it, [`crate::phb::find`] looks in it.
-    pub phbs: Vec<PhbSlot>,
+    pub phbs: &'static [PhbSlot],
     /// Tables that firmware owns.
     pub dma: Dma,
     /// Console, clock, power and the like.
@@ -28,7 +27,7 @@ pub struct Firmware {
 impl Firmware {
     /// Locks the tables that firmware owns, for acts on them.
     pub fn tables(&self) -> Acts<'_> {
-        self.dma.lock(&self.ram, &self.memory, &self.phbs)
+        self.dma.lock(&self.ram, &self.memory, self.phbs)
     }
 }
 

@@ -4,6 +4,7 @@
 #[allow(dead_code)]
 mod ram;
 
+use opalite::board::{self, Generation, Interrupts};
 use opalite::hw::ram::Ram;
 use opalite::interrupts::xive::Tables;
 use opalite::mem::{self, Region};
@@ -67,4 +68,26 @@ fn two_chips_fit_into_sixteen_mebibytes_at_the_top_of_memory() {
         }
     }
     assert!(region.free() > 2 << 20, "{:#x}", region.free());
+}
+
+#[test]
+fn each_machine_is_known_by_its_tree() {
+    for (blob, generation) in [
+        (&include_bytes!("data/qemu-powernv8.dtb")[..], Generation::Power8),
+        (TREE, Generation::Power9),
+        (&include_bytes!("data/qemu-powernv10.dtb")[..], Generation::Power10),
+    ] {
+        let board = board::detect(&fdt::Fdt::new(blob).unwrap()).unwrap();
+        assert_eq!(board.generation, generation, "{}", board.compatible);
+    }
+}
+
+#[test]
+fn units_of_power8_s_second_chip_lie_at_distances_of_their_own() {
+    let tree = fdt::Fdt::new(include_bytes!("data/qemu-powernv8.dtb")).unwrap();
+    let board = board::detect(&tree).unwrap();
+    assert_eq!(board.xscom.on(ChipId(1)), 0x3_fc08_0000_0000);
+    assert_eq!(board.psi.on(ChipId(1)), 0x3_fffe_8010_0000);
+    let Interrupts::Xics { presenters } = board.interrupts else { panic!("POWER8 has XICS") };
+    assert_eq!(presenters.on(ChipId(1)), 0x3_ffff_8010_0000);
 }

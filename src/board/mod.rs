@@ -19,40 +19,73 @@ pub enum Generation {
     Power10,
 }
 
-/// One machine. Addresses are those of chip 0; chip n's lie `chip_stride` × n higher.
+/// A unit that every chip has.
+#[derive(Clone, Copy, Debug)]
+pub struct Unit {
+    /// Where chip 0's is.
+    pub base: u64,
+    /// Distance to the next chip's.
+    pub stride: u64,
+}
+
+impl Unit {
+    /// Where a chip's is.
+    pub const fn on(self, chip: ChipId) -> u64 {
+        self.base + chip.0 as u64 * self.stride
+    }
+}
+
+/// How the LPC bus of chip 0 is reached.
+#[derive(Clone, Copy, Debug)]
+pub enum LpcPath {
+    /// The OPB's window.
+    Window(u64),
+    /// The ECCB, by XSCOM.
+    Eccb,
+}
+
+/// The interrupt controller.
+#[derive(Clone, Copy, Debug)]
+pub enum Interrupts {
+    /// Presenters, 4 KiB a thread at its PIR, and sources that name a thread.
+    Xics {
+        /// Presenters of chip 0.
+        presenters: Unit,
+    },
+    /// XIVE of either generation.
+    Xive {
+        /// Its regions.
+        addresses: xive::Addresses,
+        /// ESB pages of the PSI host bridge's sources.
+        psi_esb: Unit,
+        /// log2 of the size of one of them.
+        psi_page_shift: u32,
+    },
+}
+
+/// One machine.
 #[derive(Debug)]
 pub struct Board {
     /// Entry of the root node's `compatible` that names it.
     pub compatible: &'static str,
     /// Its processor.
     pub generation: Generation,
-    /// Distance of the same unit on two chips.
-    pub chip_stride: u64,
-    /// XSCOM window: byte offset = PCB address << 3.
-    pub xscom: u64,
-    /// LPC: the OPB's window.
-    pub lpc: u64,
+    /// XSCOM window.
+    pub xscom: Unit,
+    /// LPC.
+    pub lpc: LpcPath,
     /// PSI host bridge: registers.
-    pub psi: u64,
-    /// PSI host bridge: ESB pages of its sources.
-    pub psi_esb: u64,
-    /// log2 of the size of one of them.
-    pub psi_page_shift: u32,
-    /// XIVE: its regions.
-    pub xive: xive::Addresses,
+    pub psi: Unit,
+    /// The interrupt controller.
+    pub interrupts: Interrupts,
+    /// Whether the link to a card takes time to come up. QEMU's never train: they are up, or nothing is plugged in.
+    pub links_need_time: bool,
     /// Bridges: their windows.
     pub phb: phb::Addresses,
     /// Memory of the on-chip controller's firmware (HOMER), 4 MiB a chip, outside RAM.
     pub homer: u64,
     /// Common area of the on-chip controllers, 8 MiB, outside RAM.
     pub occ_common: u64,
-}
-
-impl Board {
-    /// Where a unit of a chip is that chip 0 has at `address`.
-    pub const fn on_chip(&self, chip: ChipId, address: u64) -> u64 {
-        address + chip.0 as u64 * self.chip_stride
-    }
 }
 
 /// Finds the machine that the tree describes.

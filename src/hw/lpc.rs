@@ -1,8 +1,8 @@
 //! The LPC bus behind the OPB: ISA I/O ports, and the host controller that turns SerIRQ into PSI inputs.
 //!
 //! `reference/platform-qemu-powernv.md` §3.2. On POWER9 and POWER10 the OPB is a window of memory where the offset
-//! is the OPB address and only 1- and 4-byte accesses work. POWER8 reaches it through the ECCB; whatever implements
-//! [`Mmio`] for that has the same offsets, and no SerIRQ to set up.
+//! is the OPB address and only 1- and 4-byte accesses work. POWER8 reaches it through the ECCB ([`super::eccb`]), and its
+//! devices' interrupts don't pass the host controller.
 
 use super::mmio::Mmio;
 

@@ -57,28 +57,31 @@ pub const STATUS: u64 = 7 << (63 - 23);
 
 /// A chip's XSCOM window and the way to the status.
 #[derive(Clone, Copy, Debug)]
-pub struct Window<I> {
+pub struct Window<I, H = fn() -> u64> {
     window: I,
     layout: Layout,
-    take_hmer: fn() -> u64,
+    take_hmer: H,
 }
 
-impl<I: Mmio> Window<I> {
+impl<I: Mmio, H: Fn() -> u64> Window<I, H> {
     /// `take_hmer` gives HMER and clears its bits 8, 9 and 21:23.
-    pub const fn new(window: I, layout: Layout, take_hmer: fn() -> u64) -> Self {
+    pub const fn new(window: I, layout: Layout, take_hmer: H) -> Self {
         Self { window, layout, take_hmer }
     }
 
+    #[inline(always)]
     fn status(&self) -> Result {
         if (self.take_hmer)() & (FAILED | STATUS) == 0 { Ok(()) } else { Err(Error::Hardware(&"XSCOM")) }
     }
 }
 
-impl<I: Mmio> Xscom for Window<I> {
+impl<I: Mmio, H: Fn() -> u64 + Send + Sync> Xscom for Window<I, H> {
+    #[inline(always)]
     fn read(&self, address: u32) -> Result<u64> {
         let value = self.window.read64(self.layout.offset(address));
         self.status().map(|()| value)
     }
+    #[inline(always)]
     fn write(&self, address: u32, value: u64) -> Result {
         self.window.write64(self.layout.offset(address), value);
         self.status()

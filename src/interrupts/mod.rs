@@ -1,16 +1,19 @@
 //! Interrupt controllers: what OPAL needs of one, in typed terms, and the drivers behind that.
 //!
-//! Meaning of the calls: `reference/linux-opal-contract.md` §2.4. Only exploitation mode is served: the OS drives
-//! ESB pages, event queues and the TIMA itself, and calls firmware to set them up.
+//! Meaning of the calls: `reference/linux-opal-contract.md` §2.4. On XIVE only exploitation mode is served: the OS
+//! drives ESB pages, event queues and the TIMA itself, and calls firmware to set them up. On XICS it drives the
+//! presenters, and firmware the sources.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod bitmap;
 pub mod source;
+pub mod xics;
 pub mod xive;
 
 use crate::error::{Error, Result};
 use crate::mem::{MemoryMap, OsBuffer};
 use crate::units::{ChipId, Isn};
+use xics::Server;
 
 /// What XIVE_RESET leaves the controller in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -300,11 +303,11 @@ impl TryFrom<u64> for Dump {
     }
 }
 
-const NONE: Error = Error::Unsupported(&"no XIVE");
+const NONE: Error = Error::Unsupported(&"no such interrupt controller");
 
-/// What the calls ask of the machine's interrupt controller. The defaults are those of a machine without XIVE.
+/// What the calls ask of the machine's interrupt controller. The defaults are those of the other kind.
 ///
-/// All but `reset` fail with `WrongState` before the controller is in exploitation mode, with `Parameter` for a
+/// All of XIVE's but `reset` fail with `WrongState` before the controller is in exploitation mode, with `Parameter` for a
 /// source, VP or queue that doesn't exist, with `Busy` when hardware was at the same structure, and with `Hardware`
 /// when it doesn't answer in time.
 #[allow(clippy::missing_errors_doc)]
@@ -379,6 +382,14 @@ pub trait Controller: Send + Sync {
     }
     /// XIVE_DUMP: writes state to the log.
     fn dump(&self, _what: Dump, _id: u32) -> Result {
+        Err(NONE)
+    }
+    /// GET_XIVE, a XICS call for all its name: the thread that a source interrupts, and its priority.
+    fn server(&self, _isn: Isn) -> Result<(Server, u8)> {
+        Err(NONE)
+    }
+    /// SET_XIVE: priority 0xff masks.
+    fn set_server(&self, _isn: Isn, _server: Server, _priority: u8) -> Result {
         Err(NONE)
     }
 }

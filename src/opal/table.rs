@@ -92,6 +92,8 @@ const CALLS: &[(usize, Call)] = &[
     call!(16, "PCI_CONFIG_WRITE_BYTE", pci::config_write_byte),
     call!(17, "PCI_CONFIG_WRITE_HALF_WORD", pci::config_write_half),
     call!(18, "PCI_CONFIG_WRITE_WORD", pci::config_write_word),
+    call!(19, "SET_XIVE", interrupts::set_xive),
+    call!(20, "GET_XIVE", interrupts::get_xive),
     call!(23, "PCI_EEH_FREEZE_STATUS", pci::eeh_freeze_status),
     nested!(25, "CONSOLE_WRITE_BUFFER_SPACE", console::write_buffer_space),
     call!(26, "PCI_EEH_FREEZE_CLEAR", pci::eeh_freeze_clear),

@@ -155,10 +155,11 @@ pub fn bring_up<I: Mmio + 'static, R: Ram + 'static>(
 /// The longest that all links together may take: presence, training with one more try, settling.
 const LINKS_US: u64 = 8_000_000;
 
-/// Starts the links of all bridges at once and waits until each is up or known to be empty.
-pub fn start_links(bridges: &mut [Box<dyn Phb>]) {
+/// Starts the links of all bridges at once and waits until each is up or known to be empty. `patient`: see
+/// [`super::reset::SlotReset::start_link`].
+pub fn start_links(bridges: &mut [Box<dyn Phb>], patient: bool) {
     for bridge in bridges.iter_mut() {
-        if let Err(error) = bridge.start_link() {
+        if let Err(error) = bridge.start_link(patient) {
             log::error!("PHB#{:x}: link: {error}", bridge.info().identity.opal_id);
         }
     }

@@ -105,11 +105,12 @@ pub trait SlotReset {
     /// # Errors
     /// `Hardware` when nothing is under way, or when it failed.
     fn poll_reset(&mut self) -> Result<Progress>;
-    /// Starts the link for the first time.
+    /// Starts the link for the first time. `patient` is for machines whose links need time; elsewhere one that isn't up
+    /// at once has nothing at its other end.
     ///
     /// # Errors
     /// `Hardware` when the bridge is fenced or broken.
-    fn start_link(&mut self) -> Result<Progress>;
+    fn start_link(&mut self, patient: bool) -> Result<Progress>;
     /// Whether the slot holds something.
     ///
     /// # Errors
@@ -192,13 +193,16 @@ impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
         self.advance()
     }
 
-    fn start_link(&mut self) -> Result<Progress> {
+    fn start_link(&mut self, patient: bool) -> Result<Progress> {
         self.usable()?;
         self.slot.retried = false;
         self.set_perst(false);
         self.root_change(LINK_CONTROL, LINK_DISABLE, 0);
         if DLP_TRAIN_CTL.read(&self.regs).link_active() {
             // It was up before: nothing trains, nothing has to settle.
+            return self.finish();
+        }
+        if !patient {
             return self.finish();
         }
         self.next(Step::Detect { polls: 0 }, DETECT_MS)

@@ -138,3 +138,12 @@ pub fn add_bridges(sources: &mut Vec<(Isn, Source)>, bridges: &[Box<dyn Phb>]) {
         }
     }
 }
+
+/// The sources of a POWER8 PSI bridge whose first interrupt has number `base`.
+pub fn psi8_sources(base: Isn) -> impl Iterator<Item = (Isn, Source)> {
+    use crate::hw::psi8::{INPUTS, Input};
+    (0..INPUTS).map(move |input| {
+        let source = if input == Input::External as u32 { Source::IsaDevices } else { Source::Nothing };
+        (Isn(base.0 + input), source)
+    })
+}

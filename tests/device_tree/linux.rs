@@ -183,7 +183,7 @@ const POWER8: &[Row] = &[
     ("/cpus/ibm,powerpc-cpu-features", "isa", Cells(&[2070])),
     ("/cpus/PowerPC,POWER8@8", "ibm,dec-bits", Cells(&[32])),
     ("/ibm,opal", "compatible", Text(&["ibm,opal-v2", "ibm,opal-v3"])),
-    ("/ibm,opal", "ibm,heartbeat-ms", Cells(&[200])),
+    ("/ibm,opal", "ibm,heartbeat-ms", Cells(&[2000])),
     ("/ibm,opal", "interrupt-parent", Node("/interrupt-controller@0")),
     ("/interrupt-controller@0", "compatible", Text(&["IBM,ppc-xics", "IBM,opal-xics"])),
     ("/interrupt-controller@0", "#interrupt-cells", Cells(&[2])),

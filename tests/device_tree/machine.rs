@@ -271,7 +271,7 @@ pub fn publish(tree: &mut Tree, devices: fn(u32) -> Vec<PciNode>) {
         entry: 0x3000_3770,
         runtime_size: if generation == Generation::Power8 { 0x1c5_8000 } else { 0x1c1_8000 },
         memcons: 0x3024_0000,
-        heartbeat_ms: if generation == Generation::Power8 { 200 } else { 2000 },
+        heartbeat_ms: 2000,
         interrupts: &own_interrupts(generation),
         interrupt_parent: parent,
         nvram: Some(0x1_0000),

@@ -147,6 +147,7 @@ const FROM_POWER9: &[Wanted] = &[
 
 #[rustfmt::skip]
 const POWER8: &[Wanted] = &[
+    (Value, "/ibm,opal", "ibm,heartbeat-ms", "skiboot's own timers need the polling, and here nothing does"),
     (Theirs, "/ibm,opal/power-mgt", "ibm,pstate-*", "the OCC's table of this generation isn't read"),
     (Value, "/cpus/PowerPC,POWER8@*", "ibm,associativity", "the last level is the PIR on every generation; it only has to be unique"),
     (Theirs, "/ibm,opal/power-mgt", "ibm,cpu-idle-state-pmicr*", "all zero, and nobody reads it"),

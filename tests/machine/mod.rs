@@ -104,17 +104,17 @@ impl Machine {
                 phb::bring_up(node, &ADDRESSES, scom.clone(), ram, &mut region, |_| window, &mut reserve);
             bridges.push(phb.expect("bring-up"));
         }
-        phb::start_links(&mut bridges);
+        phb::start_links(&mut bridges, true);
         let memory = MemoryMap::new(std::iter::once(0..1 << 50).collect(), FIRMWARE);
         let view = View::allocate(&mut region, ram, bridges.len());
         let mut sources = Vec::new();
         events::add_bridges(&mut sources, &bridges);
-        let phbs = phb::slots(bridges);
+        let phbs: &'static [_] = Vec::leak(phb::slots(bridges));
         let fw = Firmware {
             memory,
             ram,
             interrupts: &NoController,
-            dma: Dma::new(ram, POOL, &phbs),
+            dma: Dma::new(ram, POOL, phbs),
             phbs,
             services: Services::new(Parts { view, sources, ..Parts::default() }),
         };

@@ -96,7 +96,7 @@ impl Machine {
             memory,
             ram: Box::leak(Box::new(ram.clone())),
             interrupts: &NoXive,
-            phbs: Vec::new(),
+            phbs: &[],
             dma: opalite::services::dma::Dma::default(),
             services,
         };

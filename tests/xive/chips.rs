@@ -58,7 +58,7 @@ impl Pair {
             memory: MemoryMap::new(std::iter::once(0..RAM).collect(), REGION..RAM),
             ram: memory,
             interrupts: Box::leak(Box::new(Chips::new(chips))),
-            phbs: Vec::new(),
+            phbs: &[],
             dma: opalite::services::dma::Dma::default(),
             services: Services::new(Parts::default()),
         };

@@ -136,7 +136,7 @@ impl Machine {
             memory: map,
             ram: memory,
             interrupts,
-            phbs: Vec::new(),
+            phbs: &[],
             dma: opalite::services::dma::Dma::default(),
             services,
         };

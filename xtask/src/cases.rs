@@ -124,6 +124,9 @@ const CHIPS_4: Case = Case {
 /// Nothing plugged in.
 const BARE: Case = Case { devices: &[], modules: &[], steps: &[], expect: &[], ..USUAL };
 
+/// POWER8 with nothing plugged in.
+const POWER8_BARE: Case = Case { machine: "powernv8", ..BARE };
+
 /// Every case.
 pub const CASES: &[Case] = &[
     Case { name: "qemu10-6.12", compare: true, ..USUAL },
@@ -283,6 +286,71 @@ pub const CASES: &[Case] = &[
     Case { name: "kvm-6.12", ..KVM },
     Case { name: "kvm-6.12-64k", kernel: Kernel::V6_12With64K, ..KVM },
     Case { name: "power10-kvm", machine: "powernv10", ..KVM },
+    Case { name: "power8-console-output", steps: &["console"], expect: &[Expect::Lines], ..POWER8_BARE },
+    Case { name: "power8-console-input", steps: &["input"], expect: &[Expect::Typed], ..POWER8_BARE },
+    Case {
+        name: "power8-cpus-4",
+        smp: Some("4,cores=2,threads=2"),
+        steps: &["cpus", "parallel"],
+        expect: &[
+            Expect::Cpus(4),
+            Expect::Line("parallel cpus=4 reads=8 different=1"),
+            Expect::Times("^OPALITE-PARALLEL [0-9]+ [12] 0123456789abcdefghijklmnopqrstuvwxyz$", 8),
+        ],
+        ..POWER8_BARE
+    },
+    // A whole core: Linux sets up its subcores and naps its threads.
+    Case {
+        name: "power8-threads-8",
+        smp: Some("8,cores=1,threads=8"),
+        memory: Some("1G"),
+        steps: &["cpus", "parallel"],
+        expect: &[
+            Expect::Cpus(8),
+            Expect::Line("parallel cpus=8 reads=16 different=1"),
+            Expect::Line("CPU maps initialized for 8 threads per core"),
+        ],
+        ..POWER8_BARE
+    },
+    // QEMU has presenters for two chips only.
+    Case {
+        name: "power8-chips-2",
+        smp: Some("4,sockets=2,cores=1,threads=2"),
+        steps: &["cpus", "numa"],
+        expect: &[
+            Expect::Cpus(4),
+            Expect::Line("node 0 cpus=0-1 distance=10,40 mib=(9[0-9]{2}|10[0-9]{2})$"),
+            Expect::Line("node 1 cpus=2-3 distance=40,10 mib=(9[0-9]{2}|10[0-9]{2})$"),
+        ],
+        ..POWER8_BARE
+    },
+    Case {
+        name: "power8-kexec",
+        smp: Some("4,sockets=2,cores=1,threads=2"),
+        steps: &["kexec", "cpus"],
+        expect: &[
+            Expect::Line("kexec first cpus=0-3 loaded=1"),
+            Expect::Line("kexec second=yes cpus=0-3"),
+            Expect::Cpus(4),
+        ],
+        ..POWER8_BARE
+    },
+    // With 6.1: the scheduler of 6.12 sometimes counts one more on a dying CPU than there are tasks, and warns.
+    Case {
+        name: "power8-hotplug",
+        kernel: Kernel::V6_1,
+        smp: Some("4,cores=2,threads=2"),
+        steps: &["cpus", "hotplug", "parallel"],
+        expect: &[Expect::Cpus(4), Expect::Line("hotplug cpus=4 rounds=20 online=0-3")],
+        ..POWER8_BARE
+    },
+    Case {
+        name: "power8-reboot",
+        smp: Some("4"),
+        append: "opalite.end=reboot",
+        expect: &[Expect::Reboot],
+        ..POWER8_BARE
+    },
     Case { name: "power10-6.12", compare: true, ..POWER10 },
     Case {
         name: "power10-6.1-nobypass",

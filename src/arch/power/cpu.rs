@@ -32,7 +32,9 @@ spr!(hmeer, set_hmeer, 337, "HMEER");
 spr!(dscr, set_dscr, 17, "DSCR");
 spr!(lpid, set_lpid, 319, "LPIDR");
 
-/// POWER10, in the upper half of its version.
+/// POWER9, in the upper half of its version.
+pub(super) const POWER9: u32 = 0x4e;
+/// POWER10.
 pub(super) const POWER10: u32 = 0x80;
 
 /// The processor's version.
@@ -41,6 +43,11 @@ pub fn pvr() -> u32 {
     // SAFETY: reading it has no effect.
     unsafe { asm!("mfspr {}, 287", out(reg) value, options(nomem, nostack, preserves_flags)) };
     value as u32
+}
+
+/// Whether this is POWER8, or anything older than POWER9.
+pub(super) fn is_power8() -> bool {
+    pvr() >> 16 < POWER9
 }
 
 /// The timebase.
@@ -76,7 +83,7 @@ pub fn prepare_cpu() {
         set_hmer(0);
         set_hmeer(0);
         set_lpid(0);
-        set_dscr(0x10);
+        set_dscr(if is_power8() { 0 } else { 0x10 });
     }
     super::modes::apply();
 }

@@ -1,4 +1,4 @@
-//! XIVE calls: 128–144 and 170.
+//! Interrupt calls: 19 and 20 for XICS, 128–144 and 170 for XIVE.
 
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
@@ -11,6 +11,21 @@ use crate::units::{ChipId, Isn};
 const DONATED_PAGE: u64 = 0x1_0000;
 /// XIVE_SYNC: the source, the queue that it goes to. Both are one act here.
 const SYNC_TYPES: u64 = 1 | 2;
+
+/// 19 SET_XIVE(irq, server, priority).
+pub fn set_xive(fw: &Firmware, args: &Args) -> Result<i64> {
+    fw.interrupts.set_server(isn::<0>(args)?, args.u16::<1>()?, args.u8::<2>()?)?;
+    Ok(SUCCESS)
+}
+
+/// 20 GET_XIVE(irq, server*, priority*).
+pub fn get_xive(fw: &Firmware, args: &Args) -> Result<i64> {
+    let (into_server, into_priority) = (args.pointer::<u16, 1>(fw)?, args.pointer::<u8, 2>(fw)?);
+    let (server, priority) = fw.interrupts.server(isn::<0>(args)?)?;
+    into_server.write(&fw.ram, server);
+    into_priority.write(&fw.ram, priority);
+    Ok(SUCCESS)
+}
 
 /// 128 XIVE_RESET(mode).
 pub fn reset(fw: &Firmware, args: &Args) -> Result<i64> {

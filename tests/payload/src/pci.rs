@@ -18,6 +18,18 @@ pub struct Phb {
     pub page_shifts: [u32; 8],
 }
 
+impl Phb {
+    /// Whether its TCEs can have pages of that size.
+    pub fn has_pages(&self, shift: u64) -> bool {
+        self.page_shifts.iter().any(|&has| u64::from(has) == shift)
+    }
+
+    /// Whether its window 1 can begin at 4 GiB. POWER8's PHB3, which alone has pages of 16 MiB, can't.
+    pub fn has_four_gib_mode(&self) -> bool {
+        !self.has_pages(24)
+    }
+}
+
 /// An `edu` device.
 #[derive(Clone, Copy, Debug)]
 pub struct Device {
