@@ -15,7 +15,7 @@ use crate::firmware::{FIRMWARE, Firmware};
 use crate::heap::Heap;
 use crate::hw::uart::{self, Uart};
 use crate::hw::{ram::Ram, thread::Thread};
-use crate::log::Sink;
+use crate::log::{Sink, needed, stop};
 use crate::mem::{MemoryMap, Region};
 use crate::services::dma::Dma;
 use crate::services::{Parts, Services, events, view::View};
@@ -50,14 +50,14 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
     arch::prepare_cpu();
 
     // SAFETY: the caller's promise.
-    let fdt = unsafe { Fdt::from_ptr(tree) }.expect("the machine passed no device tree");
+    let fdt = needed(unsafe { Fdt::from_ptr(tree) }.ok(), "the machine passed no device tree");
     // SAFETY: the header, which `Fdt` checked, says how long it is; it stays until the kernel starts.
     let machine_tree = unsafe { core::slice::from_raw_parts(tree, fdt.total_size()) };
     // SAFETY: `boot` hands out memory above the image through `Region` only.
     let ram: &'static PhysicalRam = const { unsafe { &PhysicalRam::new() } };
     let mut region = set_up_memory(&fdt, heap);
     let memory = memory_map(&fdt, home);
-    let board = board::detect(&fdt).expect("this is none of the machines that this image knows");
+    let board = needed(board::detect(&fdt), "this is none of the machines that this image knows");
 
     let lpc = chips::lpc(board);
     let uart = Uart::probe(lpc, uart::COM1).map(|uart| &*Box::leak(Box::new(uart)));
@@ -65,7 +65,7 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
     log::info!("Opalite {} on {} at {home:#x}", env!("CARGO_PKG_VERSION"), board.compatible);
     let threads = gather_threads(&fdt, &mut region, ram);
     let mut started = chips::start(&fdt, board, &threads, &mut region, ram);
-    let &(_, psi) = started.psis.first().expect("the machine's tree names no chip");
+    let &(_, psi) = needed(started.psis.first(), "the machine's tree names no chip");
     let mut sources: Vec<_> = match board.lpc {
         LpcPath::Window(_) => {
             lpc.init_interrupts();
@@ -188,9 +188,11 @@ fn find_kernel() -> u64 {
     };
     let kernel = match payload::parse(file) {
         Ok(kernel) => kernel,
-        Err(error) => panic!("no kernel to boot at {KERNEL:#x} (QEMU's -kernel): {error}"),
+        Err(error) => stop(format_args!("no kernel to boot at {KERNEL:#x} (QEMU's -kernel): {error}")),
     };
     let start = KERNEL + kernel.offset;
-    assert!(start.is_multiple_of(payload::KERNEL_ALIGN), "the kernel's segment isn't aligned in its file");
+    if !start.is_multiple_of(payload::KERNEL_ALIGN) {
+        stop(format_args!("the kernel's segment isn't aligned in its file"));
+    }
     start + kernel.entry
 }

@@ -128,6 +128,24 @@ fn level(level: log::Level) -> &'static str {
     }
 }
 
+/// Says why the machine can't be booted, and stops it. A panic of the image is an exception, whose place is all that is
+/// shown; what a person must know is said here.
+#[cold]
+#[inline(never)]
+pub fn stop(why: fmt::Arguments<'_>) -> ! {
+    emergency(format_args!("\nOPALITE PANIC: {why}\n"));
+    // `cargo xtask debug` names the file with symbols; addr2line turns these offsets into lines.
+    for offset in crate::arch::backtrace() {
+        emergency(format_args!("  image+{offset:#x}\n"));
+    }
+    crate::arch::halt()
+}
+
+/// What must be there for the machine to boot.
+pub fn needed<T>(thing: Option<T>, why: &'static str) -> T {
+    thing.unwrap_or_else(|| stop(format_args!("{why}")))
+}
+
 /// Writes to the ring and, whoever holds the lock, to the console: for the last words of a panic.
 pub fn emergency(arguments: fmt::Arguments<'_>) {
     let sink = LOGGER.sink.try_lock().and_then(|sink| *sink);

@@ -217,7 +217,11 @@ impl Region {
     pub fn allocate_unset(&mut self, length: u64, align: u64) -> u64 {
         let start = self.next.next_multiple_of(align);
         let end = start + length.next_multiple_of(8);
-        assert!(end <= self.end, "firmware's memory region is too small for {length:#x} more bytes");
+        if end > self.end {
+            crate::log::stop(format_args!(
+                "firmware's memory region is too small for {length:#x} more bytes"
+            ));
+        }
         self.next = end;
         start
     }

@@ -15,6 +15,7 @@ use crate::hw::xscom::{self, Layout, Xscom};
 use crate::interrupts::Controller;
 use crate::interrupts::xics::{self, Xics};
 use crate::interrupts::xive::{Addresses, Chips, Setup, Tables, Xive};
+use crate::log::{needed, stop};
 use crate::mem::Region;
 use crate::units::{ChipId, Isn, Pir};
 use alloc::boxed::Box;
@@ -95,13 +96,13 @@ pub fn start(
                 let esb = psi_esb.on(id);
                 let (registers, pages) = (leak_window(board.psi.on(id)), Box::new(leak_window(esb)));
                 let psi = Psi::connect(registers, esb, psi_page_shift, pages, &mut xive);
-                psis.push((id, psi.expect("no interrupt numbers for the PSI bridge").isn(Input::Psi)));
+                psis.push((id, needed(psi.ok(), "no interrupt numbers for the PSI bridge").isn(Input::Psi)));
                 xives.push(xive);
             }
             Started { controllers: Controllers::Xive(xives), psis }
         }
         Interrupts::Xics { presenters } => {
-            let server = xics::server(arch::pir()).expect("this thread is no server");
+            let server = needed(xics::server(arch::pir()).ok(), "this thread is no server");
             for &pir in &pirs {
                 // A chip's window is found from the PIR; the page in it from the whole PIR.
                 xics::quiet_presenter(leak_window(xics::presenter(presenters, pir)));
@@ -142,6 +143,7 @@ fn start_xive(
         ram,
         tables: Tables::allocate(region, ram),
     };
-    Xive::new(setup)
-        .unwrap_or_else(|error| panic!("chip {}: the interrupt controller doesn't start: {error}", id.0))
+    Xive::new(setup).unwrap_or_else(|error| {
+        stop(format_args!("chip {}: the interrupt controller doesn't start: {error}", id.0))
+    })
 }

@@ -11,6 +11,7 @@ use crate::dt::{self, memory::Reserved, tree::Tree};
 use crate::firmware::Firmware;
 use crate::hw::lpc;
 use crate::hw::occ::Pstates;
+use crate::log::needed;
 use crate::pci;
 use crate::phb::{self, PhbInfo};
 use crate::services::view::View;
@@ -132,7 +133,7 @@ pub fn publish(
     psis: &[(ChipId, Isn)],
     bridges: &[Bridge],
 ) -> Vec<u8> {
-    let mut tree = Tree::from_blob(machine_tree).expect("the machine's tree is damaged");
+    let mut tree = needed(Tree::from_blob(machine_tree).ok(), "the machine's tree is damaged");
     dt::cpus::publish(&mut tree, board.generation);
     let chips: Vec<ChipId> = psis.iter().map(|&(chip, _)| chip).collect();
     let mut reserved = Vec::from([Reserved::firmware(firmware.memory.firmware.clone())]);

@@ -45,6 +45,9 @@ pub fn link(target_folder: &Path) -> Result<Vec<u8>> {
             "-Zlocation-detail=none",
             // 12 KB of derived `Debug`. What is shown implements `Display`.
             "-Zfmt-debug=none",
+            // 9 KB of messages. A panic traps, and the exception says where; boot says itself what a person must know.
+            "-Zunstable-options",
+            "-Cpanic=immediate-abort",
             // One body for functions that compile to the same.
             "-Clink-arg=--icf=all",
         ],

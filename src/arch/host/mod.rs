@@ -36,6 +36,16 @@ pub fn relax() {
     core::hint::spin_loop();
 }
 
+/// Return addresses in the image; there is no image.
+pub fn backtrace() -> impl Iterator<Item = u64> {
+    core::iter::empty()
+}
+
+/// The end of everything.
+pub fn halt() -> ! {
+    panic!("firmware stops")
+}
+
 /// Number of the calling hardware thread; one thread exists on the host.
 pub fn pir() -> crate::units::Pir {
     crate::units::Pir(0)

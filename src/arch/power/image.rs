@@ -42,6 +42,13 @@ pub fn backtrace() -> impl Iterator<Item = u64> {
     })
 }
 
+/// The end of everything.
+pub fn halt() -> ! {
+    loop {
+        super::relax();
+    }
+}
+
 /// Jumps into the kernel, in the state of `reference/linux-opal-contract.md` §1.2.
 ///
 /// # Safety

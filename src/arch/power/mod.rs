@@ -10,7 +10,7 @@ mod threads;
 
 pub use cpu::*;
 pub use exceptions::report_exceptions_here;
-pub use image::{backtrace, enter_kernel, image_end, image_start, opal_entry_address};
+pub use image::{backtrace, enter_kernel, halt, image_end, image_start, opal_entry_address};
 pub use mmio::{PhysicalRam, Registers};
 pub use modes::{park, set_little_endian_interrupts, set_radix, take_hmer};
 pub use threads::{CpuArea, publish_areas, release_secondaries, serve};
