@@ -189,8 +189,8 @@ impl Shadow {
         // Nearly all are 0: eight at a time take half the instructions.
         let rest = self.words.get(from..)?;
         let (eights, _) = rest.as_chunks::<8>();
-        let closed =
-            eights.iter().take_while(|eight| eight.iter().fold(0, |all, word| all | word) == 0).count();
+        let all = |&&[a, b, c, d, e, f, g, h]: &&[u64; 8]| a | b | c | d | e | f | g | h;
+        let closed = eights.iter().take_while(|eight| all(eight) == 0).count();
         let mut left = rest.iter().enumerate().skip(closed.wrapping_mul(8));
         left.find(|(_, word)| **word != 0).map(|(offset, &word)| (from.wrapping_add(offset), word))
     }

@@ -48,7 +48,7 @@ const USUAL: Case = Case {
     devices: &[NVME, E1000E],
     modules: &["nvme", "e1000e"],
     steps: &["nvme", "net", "irq", "pci", "dma"],
-    expect: &[Expect::Nvme, Expect::Net, Expect::Msi("nvme0q"), Expect::Msi("eth0"), BYPASS],
+    expect: &[Expect::Nvme, Expect::Net, Expect::Msi("nvme0q"), Expect::Msi("eth0"), BYPASS, Expect::Windows],
     compare: false,
 };
 const BYPASS: Expect = Expect::Line(r"PE# ?[0-9a-f]+\] Enabling 64-bit DMA bypass");
@@ -59,6 +59,7 @@ const USUAL_WITHOUT_BYPASS: &[Expect] = &[
     Expect::Msi("eth0"),
     Expect::Line(r"PE# ?[0-9a-f]+\] Setting up window#0"),
     Expect::NoLine("Enabling 64-bit DMA bypass"),
+    Expect::Windows,
 ];
 /// Windows made, filled and closed from user space: two devices that copy, one disk, each on its own bridge.
 const VFIO: Case = Case {
@@ -184,7 +185,7 @@ pub const CASES: &[Case] = &[
         devices: &["usb-ehci,id=usb,bus=pcie.0", "usb-storage,drive=stick,bus=usb.0"],
         modules: &["ehci-pci", "usb-storage", "sd_mod"],
         steps: &["sd", "irq", "pci", "dma"],
-        expect: &[Expect::Disk, Expect::Lsi("ehci_hcd"), Expect::Mask("ehci-pci", 32)],
+        expect: &[Expect::Disk, Expect::Lsi("ehci_hcd"), Expect::Mask("ehci-pci", 32), Expect::Windows],
         ..BARE
     },
     Case {

@@ -9,6 +9,7 @@ use crate::{
     report::Check,
     said::{self, Said},
     traffic::{self, Traffic},
+    windows,
 };
 use anyhow::Result;
 use regex::Regex;
@@ -43,6 +44,8 @@ pub enum Expect {
     Clock,
     /// The clock tells what it was set to.
     ClockSet,
+    /// The firmware's text about DMA windows says what the kernel says.
+    Windows,
     /// NVRAM, if the firmware has it, keeps what is written.
     Nvram,
     /// The VFIO proof passed, case by case.
@@ -175,6 +178,10 @@ fn one(booted: &Booted, reports: &[Said], expectation: Expect) -> Vec<Check> {
         Expect::Line(pattern) => line(console, pattern, true),
         Expect::NoLine(pattern) => line(console, pattern, false),
         Expect::Times(pattern, wanted) => times(console, pattern, wanted),
+        Expect::Windows => match windows::agree(console) {
+            Ok(note) => Check::ok("windows as the firmware tells", note),
+            Err(error) => Check::failed("windows as the firmware tells", format!("{error:#}")),
+        },
         Expect::Nvram => {
             let state = find(reports, "nvram", "written").unwrap_or("no report");
             Check::that("nvram", state == "yes" || state == "absent", state)

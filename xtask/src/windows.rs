@@ -2,8 +2,11 @@
 
 mod axis;
 mod drawing;
+mod kernel;
 mod svg;
 mod text;
+
+pub use kernel::agree;
 
 use crate::{paths, said};
 use anyhow::{Context, Result, bail};

@@ -6,7 +6,7 @@ use super::text::{Bridge, Table, View, Window};
 
 const LEFT: f64 = 120.0;
 const MARGIN: f64 = 20.0;
-const PAGE: f64 = LEFT + WIDTH + 2.0 * MARGIN;
+const PAGE: f64 = LEFT + WIDTH + 5.0 * MARGIN;
 /// Where what is said of windows begins: lines may be long.
 const WORDS: f64 = 2.0 * MARGIN;
 const BAR: f64 = 18.0;
@@ -201,7 +201,7 @@ mod tests {
         assert!(ones[2][1] > ones[1][1]);
         assert_eq!([msis[1][0], msis[1][2]], [355.0, 15.0]);
         let height: f64 =
-            picture.split_once("viewBox=\"0 0 800 ").unwrap().1.split_once('"').unwrap().0.parse().unwrap();
+            picture.split_once("viewBox=\"0 0 860 ").unwrap().1.split_once('"').unwrap().0.parse().unwrap();
         assert!(height > ones[2][1] + BAR && height < 400.0, "{height}");
     }
 
