@@ -3,6 +3,7 @@
 
 use super::touched::Touched;
 use crate::iommu::{PeLimits, PeNumber};
+use alloc::vec;
 use alloc::vec::Vec;
 
 /// Records that can wait to be read.
@@ -100,14 +101,12 @@ pub struct FaultQueue {
 impl FaultQueue {
     /// An empty book. The only one that takes memory.
     pub fn new(limits: PeLimits) -> Self {
-        let mut open = Vec::new();
-        open.resize(limits.count().into(), 0);
         Self {
             enabled: Touched::new(),
             seen: Touched::new(),
             ours: Touched::new(),
             queue: Vec::with_capacity(QUEUE),
-            open,
+            open: vec![0; limits.count().into()],
             serial: 0,
             overflow: 0,
         }
@@ -192,7 +191,10 @@ impl FaultQueue {
         self.seen = Touched::new();
         self.ours = Touched::new();
         self.queue.clear();
-        self.open.fill(0);
+        // Where there was no record there is no cookie.
+        if self.serial != 0 {
+            self.open.fill(0);
+        }
         self.overflow = 0;
     }
 
