@@ -3,6 +3,7 @@
 
 use super::touched::Touched;
 use crate::iommu::{PeLimits, PeNumber};
+use alloc::vec;
 use alloc::vec::Vec;
 
 /// Records that can wait to be read.
@@ -75,6 +76,11 @@ struct Place {
     fault: DmaFault,
 }
 
+/// A PE's place in a set whose words are as the bridge's PEEV has them.
+const fn msb_first(pe: PeNumber) -> usize {
+    pe.index() ^ 63
+}
+
 /// The book.
 #[derive(Debug)]
 pub struct FaultQueue {
@@ -95,14 +101,12 @@ pub struct FaultQueue {
 impl FaultQueue {
     /// An empty book. The only one that takes memory.
     pub fn new(limits: PeLimits) -> Self {
-        let mut open = Vec::new();
-        open.resize(limits.count().into(), 0);
         Self {
             enabled: Touched::new(),
             seen: Touched::new(),
             ours: Touched::new(),
             queue: Vec::with_capacity(QUEUE),
-            open,
+            open: vec![0; limits.count().into()],
             serial: 0,
             overflow: 0,
         }
@@ -136,26 +140,26 @@ impl FaultQueue {
 
     /// PEs of 64 whose freeze was dealt with, the first one in the most significant bit.
     pub fn seen(&self, word_at: usize) -> u64 {
-        self.seen.word(word_at).reverse_bits()
+        self.seen.word(word_at)
     }
 
     /// PEs of 64 whose freeze isn't EEH's, the first one in the most significant bit.
     pub fn ours(&self, word_at: usize) -> u64 {
-        self.ours.word(word_at).reverse_bits()
+        self.ours.word(word_at)
     }
 
     /// Whether a PE's freeze isn't EEH's.
     pub fn is_ours(&self, pe: PeNumber) -> bool {
-        self.ours.has(pe.index())
+        self.ours.has(msb_first(pe))
     }
 
     /// A PE whose faults become records was found frozen by one.
     pub fn found(&mut self, pe: PeNumber, fault: DmaFault, time: u64) -> Found {
         if self.queue.len() >= QUEUE {
-            if self.ours.has(pe.index()) {
+            if self.ours.has(msb_first(pe)) {
                 return Found::Nothing;
             }
-            self.ours.mark(pe.index());
+            self.ours.mark(msb_first(pe));
             self.overflow = self.overflow.saturating_add(1);
             return Found::Waits;
         }
@@ -165,21 +169,21 @@ impl FaultQueue {
             *open = cookie;
         }
         self.queue.push(Place { cookie, time, fault });
-        self.seen.mark(pe.index());
-        self.ours.mark(pe.index());
+        self.seen.mark(msb_first(pe));
+        self.ours.mark(msb_first(pe));
         Found::Record
     }
 
     /// A PE is EEH's: its freeze has no record from now on. Cookies of it are stale.
     pub fn leave_to_eeh(&mut self, pe: PeNumber) {
         self.withdraw(pe);
-        self.seen.mark(pe.index());
+        self.seen.mark(msb_first(pe));
     }
 
     /// A PE runs again. Cookies of it are stale.
     pub fn thawed(&mut self, pe: PeNumber) {
         self.withdraw(pe);
-        self.seen.clear(pe.index());
+        self.seen.clear(msb_first(pe));
     }
 
     /// Every PE runs again. Which faults become records stays.
@@ -187,7 +191,10 @@ impl FaultQueue {
         self.seen = Touched::new();
         self.ours = Touched::new();
         self.queue.clear();
-        self.open.fill(0);
+        // Where there was no record there is no cookie.
+        if self.serial != 0 {
+            self.open.fill(0);
+        }
         self.overflow = 0;
     }
 
@@ -215,11 +222,11 @@ impl FaultQueue {
     /// The answer was "invalid": the PE stays frozen, and stays the OS's affair.
     pub fn keep(&mut self, pe: PeNumber) {
         self.withdraw(pe);
-        self.ours.mark(pe.index());
+        self.ours.mark(msb_first(pe));
     }
 
     fn withdraw(&mut self, pe: PeNumber) {
-        self.ours.clear(pe.index());
+        self.ours.clear(msb_first(pe));
         let Some(open) = self.open.get_mut(pe.index()) else { return };
         let cookie = core::mem::take(open);
         if cookie != 0 {

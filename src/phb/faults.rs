@@ -203,7 +203,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         };
         let found = self.faults.found(pe, fault, arch::timebase());
         if found == Found::Record {
-            self.next_fault = (pe.index() + 1) % usize::from(self.limits.count());
+            self.next_fault = (pe.index() + 1) & usize::from(self.limits.reserved().as_u16());
         }
         found != Found::Nothing
     }
