@@ -1,6 +1,6 @@
 //! Modes of the processor that the OS chooses through OPAL, and a thread's way back into firmware.
 
-use super::cpu::{POWER10, hid0, hmer, pvr, set_hid0, set_hmer};
+use super::cpu::{POWER9, POWER10, hid0, hmer, is_power8, pvr, set_hid0, set_hmer};
 use super::threads::{CPU_AREAS, CpuArea, secondary_main};
 use crate::hw::thread::Thread;
 use core::arch::asm;
@@ -9,8 +9,6 @@ use core::sync::atomic::{AtomicBool, Ordering};
 /// What the OS last asked for: threads that start later begin with it.
 static LITTLE_ENDIAN: AtomicBool = AtomicBool::new(false);
 static RADIX: AtomicBool = AtomicBool::new(true);
-
-const POWER9: u32 = 0x4e;
 
 const fn ibm(bit: u32) -> u64 {
     1 << (63 - bit)
@@ -24,7 +22,7 @@ pub fn set_little_endian_interrupts(little: bool) {
 
 /// Chooses radix or hash translation. `false` when this processor can't.
 pub fn set_radix(radix: bool) -> bool {
-    if radix && pvr() >> 16 < POWER9 {
+    if radix && is_power8() {
         return false;
     }
     RADIX.store(radix, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! What belongs to one hardware thread, and the life of a thread that waits in firmware.
 
-use crate::arch::relax;
+use super::cpu::doze;
 use crate::firmware::Firmware;
 use crate::hw::ram::Ram;
 use alloc::{boxed::Box, vec::Vec};
@@ -82,10 +82,11 @@ pub(super) extern "C" fn secondary_main(area: *const CpuArea) -> StartAt {
         if address != 0 {
             area.start.store(0, Ordering::Relaxed);
             super::cpu::prepare_cpu();
+            super::cpu::quiet_decrementer();
             area.waiting.store(0, Ordering::Release);
             return StartAt { address, pir: u64::from(area.pir) };
         }
-        relax();
+        doze();
     }
 }
 
