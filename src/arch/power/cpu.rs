@@ -75,7 +75,7 @@ pub fn relax() {
 
 /// Sleeps for a few milliseconds: POWER9's lightest `stop`, which loses nothing and which any exception ends, the
 /// decrementer's at the latest. Where processors are emulated, one that waits otherwise takes the others' time.
-pub(super) fn doze() {
+pub fn doze() {
     if is_power8() {
         return relax();
     }
@@ -85,17 +85,13 @@ pub(super) fn doze() {
             "mtspr 22, {ticks}",
             "mtspr 855, {psscr}",
             ".long 0x4c0002e4", // stop
+            "mtspr 22, {later}",
             ticks = in(reg) TIMEBASE_HZ / 256,
             psscr = in(reg) 0x300,
+            later = in(reg) i32::MAX,
             options(nostack, preserves_flags)
         );
     }
-}
-
-/// Puts off the decrementer's next exception: who runs next doesn't expect one.
-pub(super) fn quiet_decrementer() {
-    // SAFETY: it only counts.
-    unsafe { asm!("mtspr 22, {}", in(reg) 0x7fff_ffff_u64, options(nostack, preserves_flags)) };
 }
 
 /// State that the kernel inherits and doesn't set itself (`reference/linux-opal-contract.md` §1.3).

@@ -82,7 +82,6 @@ pub(super) extern "C" fn secondary_main(area: *const CpuArea) -> StartAt {
         if address != 0 {
             area.start.store(0, Ordering::Relaxed);
             super::cpu::prepare_cpu();
-            super::cpu::quiet_decrementer();
             area.waiting.store(0, Ordering::Release);
             return StartAt { address, pir: u64::from(area.pir) };
         }
