@@ -174,7 +174,14 @@ fn gather_threads(fdt: &Fdt<'_>, region: &mut Region, ram: &PhysicalRam) -> Vec<
     arch::release_secondaries();
     let this = arch::pir();
     let here = |area: &&CpuArea| area.pir == this.0 || area.waiting();
-    if !crate::sync::wait_until(GATHER, || areas.iter().all(|area| here(&area))) {
+    let all = || {
+        let all = areas.iter().all(|area| here(&area));
+        if !all {
+            arch::doze();
+        }
+        all
+    };
+    if !crate::sync::wait_until(GATHER, all) {
         log::warn!("{} hardware threads didn't come", areas.iter().filter(|area| !here(area)).count());
     }
     areas.into_iter().map(|area| (Pir(area.pir), area as &'static dyn Thread)).collect()

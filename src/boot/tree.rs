@@ -42,7 +42,6 @@ fn publish_bridge(tree: &mut Tree, board: &Board, (info, devices): &Bridge, pare
         chip: identity.chip,
         index: identity.index,
         stack: stack_node(tree, identity),
-        xscom_bases: &[],
         registers: window(info.registers, 0x1000),
         esb: Some(window(info.interrupt_pages, 0x1000_0000)),
         m64: range(&info.m64),

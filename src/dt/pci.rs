@@ -45,8 +45,6 @@ pub struct PhbNode<'a> {
     pub index: u32,
     /// PEC and stack; POWER8 has none.
     pub stack: Option<Stack>,
-    /// XSCOM addresses of its units.
-    pub xscom_bases: &'a [u32],
     /// Its registers.
     pub registers: Window,
     /// Pages through which its interrupt sources are managed; POWER8 has none.
@@ -172,7 +170,6 @@ fn publish_identity(node: &mut NodeMut<'_>, phb: &PhbNode<'_>, stack: Option<(u3
         node.set_cells("ibm,phb-pec-index", &[pec]).set_cells("ibm,phb-stack-index", &[index]);
         node.set_cells("ibm,phb-stack", &[stack.0]);
     }
-    node.set_cells("ibm,xscom-bases", phb.xscom_bases);
     node.set_cells("interrupt-parent", &[phb.interrupt_parent.0]);
 }
 

@@ -61,16 +61,15 @@ pub fn sample_devices(index: u32) -> Vec<PciNode> {
 }
 
 fn publish_phb9(tree: &mut Tree, generation: Generation, index: u32, parent: Phandle, behind: Vec<PciNode>) {
-    let nest = if generation == Generation::Power9 { 0x401_0c00 } else { 0x301_1800 };
     let pecs: &[(u32, u32)] = if generation == Generation::Power9 {
         &[(0, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2)]
     } else {
         &[(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     };
     let (pec, stack) = pecs[index as usize];
-    let (nest, pci) = match generation {
-        Generation::Power9 => (nest + 0x400 * pec, 0xd01_0800 + (pec << 24)),
-        _ => ([0x301_1800, 0x201_1800][pec as usize], 0x801_0800 + (pec << 24)),
+    let nest = match generation {
+        Generation::Power9 => 0x401_0c00 + 0x400 * pec,
+        _ => [0x301_1800, 0x201_1800][pec as usize],
     };
     let path = format!("/xscom@603fc00000000/pbcq@{nest:x}/stack@{stack}");
     let node = tree.node(&path).unwrap_or_else(|| panic!("{path}")).id();
@@ -92,13 +91,6 @@ fn publish_phb9(tree: &mut Tree, generation: Generation, index: u32, parent: Pha
         chip: ChipId(0),
         index,
         stack: Some(Stack { pec, stack, node }),
-        xscom_bases: &[
-            nest,
-            nest + 0x40 * (stack + 1),
-            pci,
-            pci + 0x40 * (stack + 1),
-            pci + 0x100 + 0x40 * stack,
-        ],
         registers: Window { base: 0x6_00c3_c000_0000 + (number << 20), size: 0x1000 },
         esb: Some(Window { base: 0x6_00c3_0000_0000 + (number << 29), size: 0x1000_0000 }),
         m64: Window { base: m64[index as usize], size: 0x40_0000_0000 },
@@ -130,7 +122,6 @@ fn publish_phb8(tree: &mut Tree, index: u32, parent: Phandle) {
         chip: ChipId(0),
         index,
         stack: None,
-        xscom_bases: &[0x201_2000 + 0x400 * index, 0x901_3c00 + 0x40 * index, 0x901_2000 + 0x400 * index],
         registers: Window { base: 0x3_fffe_4000_0000 + (number << 20), size: 0x1000 },
         esb: None,
         m64: Window { base: 0x3_d000_0000_0000 + (number << 36), size: 0x10_0000_0000 },

@@ -121,6 +121,7 @@ const EVERYWHERE: &[Wanted] = &[
     (Theirs, "/ibm,opal/power-mgt", "freq-domain-mask", "nobody reads it"),
     (Theirs, "/pciex@*", "ibm,opal-single-pe", "nobody reads it"),
     (Theirs, "/pciex@*", "clock-frequency", "nobody reads it"),
+    (Theirs, "/pciex@*", "ibm,xscom-bases", "nobody reads it"),
     (Theirs, "/pciex@*/pci@0", "ibm,slot-power-*", "nobody reads it"),
     (Theirs, "/pciex@*/pci@0", "ibm,slot-attn-led", "nobody reads it"),
     (Theirs, "/pciex@*/pci@0", "ibm,slot-ca*", "nobody reads it"),

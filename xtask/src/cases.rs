@@ -83,8 +83,31 @@ const KVM: Case = Case {
     expect: &[Expect::Kvm],
     ..BARE
 };
-/// The usual on POWER10.
-const POWER10: Case = Case { machine: "powernv10", ..USUAL };
+/// The usual on POWER10, and a disk on a USB controller.
+const POWER10: Case = Case {
+    machine: "powernv10",
+    devices: &[NVME, E1000E, "nec-usb-xhci,id=usb,bus=pcie.3", "usb-storage,drive=stick,bus=usb.0"],
+    modules: &["nvme", "e1000e", "xhci-pci", "usb-storage", "sd_mod"],
+    steps: &["nvme", "net", "sd", "irq", "pci", "dma"],
+    expect: &[
+        Expect::Nvme,
+        Expect::Net,
+        Expect::Disk,
+        Expect::Msi("nvme0q"),
+        Expect::Msi("eth0"),
+        Expect::Msi("xhci_hcd"),
+        BYPASS,
+    ],
+    ..USUAL
+};
+const POWER10_WITHOUT_BYPASS: &[Expect] = &[
+    Expect::Nvme,
+    Expect::Net,
+    Expect::Disk,
+    Expect::Msi("xhci_hcd"),
+    Expect::Line(r"PE# ?[0-9a-f]+\] Setting up window#0"),
+    Expect::NoLine("Enabling 64-bit DMA bypass"),
+];
 /// The disk on the second chip, the card on the first: data, interrupts and wake-ups go both ways.
 const CHIPS_2: Case = Case {
     smp: Some("8,sockets=2,cores=2,threads=2"),
@@ -105,25 +128,45 @@ const CHIPS_2: Case = Case {
     ],
     ..USUAL
 };
-/// Four chips; the disk on the last.
+/// Sixteen threads; the disk on the last of four chips.
 const CHIPS_4: Case = Case {
-    smp: Some("8,sockets=4,cores=2"),
+    smp: Some("16,sockets=4,cores=2,threads=2"),
     memory: Some("4G"),
     devices: &["nvme,serial=opalite,drive=disk,bus=pcie.23"],
     modules: &["nvme"],
-    steps: &["cpus", "numa", "nvme", "smp"],
+    steps: &["cpus", "numa", "nvme", "smp", "parallel"],
     expect: &[
-        Expect::Cpus(8),
+        Expect::Cpus(16),
         Expect::Nvme,
-        Expect::Line("node 3 cpus=6-7 distance=40,40,40,10 mib="),
-        Expect::Line("device 0017:01:00.0 node=3"),
-        Expect::Line("smp cpus=8 interrupts=2"),
-        Expect::Line("clocks cpus=8 readings=24"),
+        Expect::Line("node 0 cpus=0-3 distance=10,40,40,40 mib="),
+        Expect::Line("node 3 cpus=12-15 distance=40,40,40,10 mib="),
+        Expect::Line("device 00(17|3b):01:00.0 node=3"),
+        Expect::Line("smp cpus=16 interrupts=2"),
+        Expect::Line("clocks cpus=16 readings=48"),
+        Expect::Line("parallel cpus=16 reads=32 different=1"),
+    ],
+    ..USUAL
+};
+/// The kernel starts itself once more.
+const KEXEC: Case = Case {
+    smp: Some("4,sockets=2,cores=1,threads=2"),
+    steps: &["kexec", "cpus", "nvme", "net", "irq"],
+    expect: &[
+        Expect::Line("kexec first cpus=0-3 loaded=1"),
+        Expect::Line("kexec second=yes cpus=0-3"),
+        Expect::Cpus(4),
+        Expect::Nvme,
+        Expect::Net,
+        Expect::Msi("nvme0q"),
+        Expect::Msi("eth0"),
     ],
     ..USUAL
 };
 /// Nothing plugged in.
 const BARE: Case = Case { devices: &[], modules: &[], steps: &[], expect: &[], ..USUAL };
+/// The guest ends by a reboot, with all CPUs running.
+const REBOOT: Case =
+    Case { name: "", smp: Some("4"), append: "opalite.end=reboot", expect: &[Expect::Reboot], ..BARE };
 
 /// POWER8 with nothing plugged in.
 const POWER8_BARE: Case = Case { machine: "powernv8", ..BARE };
@@ -135,7 +178,7 @@ pub const CASES: &[Case] = &[
     Case { name: "qemu7-6.12", qemu: "7.2", ..USUAL },
     Case { name: "qemu7-6.1", qemu: "7.2", kernel: Kernel::V6_1, ..USUAL },
     Case { name: "memory-1g", memory: Some("1G"), ..USUAL },
-    Case { name: "memory-16g", memory: Some("16G"), ..USUAL },
+    Case { name: "memory-64g", memory: Some("64G"), ..USUAL },
     Case {
         name: "cpus-4",
         smp: Some("4,cores=2,threads=2"),
@@ -155,21 +198,8 @@ pub const CASES: &[Case] = &[
     Case { name: "chips-2", ..CHIPS_2 },
     Case { name: "power10-chips-2", machine: "powernv10", kernel: Kernel::V6_1, ..CHIPS_2 },
     Case { name: "chips-4", kernel: Kernel::V6_1, ..CHIPS_4 },
-    Case {
-        name: "kexec",
-        smp: Some("4,sockets=2,cores=1,threads=2"),
-        steps: &["kexec", "cpus", "nvme", "net", "irq"],
-        expect: &[
-            Expect::Line("kexec first cpus=0-3 loaded=1"),
-            Expect::Line("kexec second=yes cpus=0-3"),
-            Expect::Cpus(4),
-            Expect::Nvme,
-            Expect::Net,
-            Expect::Msi("nvme0q"),
-            Expect::Msi("eth0"),
-        ],
-        ..USUAL
-    },
+    Case { name: "power10-chips-4", machine: "powernv10", ..CHIPS_4 },
+    Case { name: "kexec", ..KEXEC },
     // Without bypass each page goes through a TCE of window 0: 4 KiB pages in one kernel, 64 KiB in the other.
     Case { name: "nobypass-6.12", append: "iommu=nobypass", expect: USUAL_WITHOUT_BYPASS, ..USUAL },
     Case {
@@ -267,7 +297,7 @@ pub const CASES: &[Case] = &[
     },
     Case { name: "console-output", steps: &["console"], expect: &[Expect::Lines], ..BARE },
     Case { name: "console-input", steps: &["input"], expect: &[Expect::Typed], ..BARE },
-    Case { name: "reboot", smp: Some("4"), append: "opalite.end=reboot", expect: &[Expect::Reboot], ..BARE },
+    Case { name: "reboot", ..REBOOT },
     Case {
         name: "clock-nvram-log",
         steps: &["rtc", "nvram", "msglog"],
@@ -357,20 +387,18 @@ pub const CASES: &[Case] = &[
         name: "power10-6.1-nobypass",
         kernel: Kernel::V6_1,
         append: "iommu=nobypass",
-        expect: USUAL_WITHOUT_BYPASS,
+        expect: POWER10_WITHOUT_BYPASS,
         ..POWER10
     },
-    Case {
-        name: "power10-rainier",
-        machine: "powernv10-rainier",
-        qemu: "10",
-        steps: &["nvme", "net"],
-        expect: &[Expect::Nvme, Expect::Net],
-        ..POWER10
-    },
+    Case { name: "power10-memory-64g", memory: Some("64G"), kernel: Kernel::V6_1, ..POWER10 },
+    Case { name: "power10-6.1-kexec", machine: "powernv10", kernel: Kernel::V6_1, ..KEXEC },
+    Case { name: "power10-rainier-kexec", machine: "powernv10-rainier", append: "iommu=nobypass", ..KEXEC },
+    Case { name: "power10-reboot", machine: "powernv10", ..REBOOT },
     Case {
         name: "power10-cpus-4",
         smp: Some("4"),
+        devices: USUAL.devices,
+        modules: USUAL.modules,
         steps: &["cpus", "nvme", "net", "irq", "pci"],
         expect: &[Expect::Cpus(4), Expect::Nvme, Expect::Net, Expect::Msi("nvme0q"), Expect::Msi("eth0")],
         ..POWER10

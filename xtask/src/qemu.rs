@@ -150,6 +150,9 @@ impl Launch {
     pub fn command(&self, serial: &str) -> Command {
         let mut command = self.qemu.command();
         command.args(&self.machine).arg("-smp").arg(&self.smp).arg("-m").arg(&self.memory);
+        // Guests may have more memory than the host, as long as they leave most of it alone.
+        let memory = format!("memory-backend-ram,id=memory,size={},reserve=off", self.memory);
+        command.args(["-object", &memory, "-machine", "memory-backend=memory"]);
         command.args(["-serial", serial]);
         if let Some(image) = &self.firmware {
             command.arg("-bios").arg(image);

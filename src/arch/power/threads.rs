@@ -1,6 +1,6 @@
 //! What belongs to one hardware thread, and the life of a thread that waits in firmware.
 
-use crate::arch::relax;
+use super::cpu::doze;
 use crate::firmware::Firmware;
 use crate::hw::ram::Ram;
 use alloc::{boxed::Box, vec::Vec};
@@ -85,7 +85,7 @@ pub(super) extern "C" fn secondary_main(area: *const CpuArea) -> StartAt {
             area.waiting.store(0, Ordering::Release);
             return StartAt { address, pir: u64::from(area.pir) };
         }
-        relax();
+        doze();
     }
 }
 
