@@ -7,6 +7,7 @@
 mod counts;
 mod limits;
 mod machine;
+mod nested;
 mod table;
 mod tokens;
 
@@ -37,6 +38,9 @@ struct Options {
     /// Boot Linux with iommu=nobypass: every DMA mapping is a TCE, and PCI_TCE_KILL is called often
     #[arg(long)]
     iommu_nobypass: bool,
+    /// A KVM guest with passed-through devices instead: how long it takes to its disk, and what the calls take then
+    #[arg(long, conflicts_with = "iommu_nobypass")]
+    nested: bool,
     /// How often each boots; from two on, the spread is printed
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=20))]
     runs: u32,
@@ -86,6 +90,9 @@ pub fn run(args: Vec<String>) -> Result<()> {
         Some(Firmware::Skiboot) => None,
         _ => boot::firmware(options.image.as_deref(), &board)?,
     };
+    if options.nested {
+        return nested::compare(&options.machine, ours, options.only, options.runs);
+    }
     let machine = Machine {
         launch: launch(&options, &board, qemu)?,
         devices: boot::demo_devices(&board)?,

@@ -80,7 +80,7 @@ const KVM: Case = Case {
     append: "default_hugepagesz=2M hugepagesz=2M hugepages=8",
     modules: &["kvm_hv"],
     steps: &["kvm"],
-    expect: &[Expect::Kvm],
+    expect: &[Expect::Kvm, Expect::Calls(KVM_CALLS)],
     ..BARE
 };
 /// The usual on POWER10, and a disk on a USB controller.
@@ -162,6 +162,8 @@ const KEXEC: Case = Case {
     ],
     ..USUAL
 };
+/// Every XIVE call but XIVE_RESET, which comes before, and XIVE_DUMP, which only a debugger makes.
+const KVM_CALLS: &[u64] = &[129, 131, 132, 133, 134, 135, 136, 137, 138, 139, 140, 141, 143, 144, 170];
 /// Nothing plugged in.
 const BARE: Case = Case { devices: &[], modules: &[], steps: &[], expect: &[], ..USUAL };
 /// The guest ends by a reboot, with all CPUs running.
@@ -382,6 +384,7 @@ pub const CASES: &[Case] = &[
         expect: &[Expect::Reboot],
         ..POWER8_BARE
     },
+    Case { name: "power10-kvm-64k", machine: "powernv10", kernel: Kernel::V6_12With64K, ..KVM },
     Case { name: "power10-6.12", compare: true, ..POWER10 },
     Case {
         name: "power10-6.1-nobypass",

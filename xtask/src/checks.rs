@@ -3,6 +3,7 @@
 use crate::{
     board::Board,
     boot::{Booted, LONG_LINE},
+    calls,
     console::Ending,
     excused::excused,
     proof,
@@ -54,6 +55,8 @@ pub enum Expect {
     VfioWhole,
     /// The KVM proof passed, case by case.
     Kvm,
+    /// These OPAL calls were made, and none failed.
+    Calls(&'static [u64]),
     /// So many CPUs work.
     Cpus(usize),
     /// The guest rebooted (and did not power off).
@@ -156,6 +159,7 @@ fn one(booted: &Booted, reports: &[Said], expectation: Expect) -> Vec<Check> {
         Expect::Vfio => return proof::judge(proof::VFIO, console),
         Expect::VfioWhole => proof::whole(console),
         Expect::Kvm => return proof::judge(proof::KVM, console),
+        Expect::Calls(calls) => return calls::judge(reports, calls),
         Expect::Cpus(wanted) => return cpus(reports, wanted),
         Expect::Clock => clock(reports),
         Expect::ClockSet => clock_set(reports),

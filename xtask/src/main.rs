@@ -4,6 +4,7 @@ mod apt_sources;
 mod bench;
 mod board;
 mod boot;
+mod calls;
 mod cases;
 mod checks;
 mod cli;

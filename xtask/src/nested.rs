@@ -6,6 +6,8 @@ mod judge;
 mod trace;
 mod tree;
 
+pub use judge::Times;
+
 use crate::{
     board::Board,
     boot::{self, Guest, Plan},
@@ -21,6 +23,7 @@ use crate::{
 use anyhow::{Context, Result, anyhow, bail};
 use std::{
     collections::{HashMap, hash_map::Entry},
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     sync::Mutex,
@@ -127,6 +130,23 @@ fn one(run: &Run, guest: &Guest, firmware: Option<PathBuf>) -> Result<(Vec<Check
         found.extend(checks::lines(&board, &judge::without_guest(&booted.outcome.console), &[])?);
     }
     Ok((found, booted.outcome.time))
+}
+
+/// One run on this machine with further arguments for QEMU, for a comparison of firmwares. It must do all that a test's
+/// must.
+pub fn timed(machine: &str, firmware: Option<PathBuf>, arguments: Vec<OsString>) -> Result<Times> {
+    let run = RUNS.iter().find(|run| run.machine == machine);
+    let run = run.with_context(|| format!("no nested run on {machine}"))?;
+    let board = Board::named(machine)?;
+    let mut plan = plan(run, &board, &guest(run.kernel)?, firmware)?;
+    plan.launch.extra.extend(arguments);
+    let booted = plan.run()?;
+    boot::keep_log("nested-timed", &booted.outcome.console)?;
+    let found = judge::judge(&board, &booted, run.smp as usize)?;
+    if let Some(failed) = found.iter().find(|check| !check.passed()) {
+        bail!("{}", failed.line().trim());
+    }
+    judge::times(&booted.outcome.console).context("the guest didn't say when it read its disk")
 }
 
 fn plan(run: &Run, board: &Board, guest: &Guest, firmware: Option<PathBuf>) -> Result<Plan> {

@@ -178,7 +178,7 @@ fn numbers(version: &str) -> Option<(u32, u32)> {
 }
 
 /// In QEMU's option lists a comma ends a value unless it is doubled.
-fn escaped(path: &Path) -> String {
+pub fn escaped(path: &Path) -> String {
     path.display().to_string().replace(',', ",,")
 }
 

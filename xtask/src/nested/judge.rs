@@ -58,12 +58,26 @@ fn inside(board: &Board, booted: &Booted, reports: &[Said], cpus: usize) -> Resu
     let done = said.iter().any(|report| report.about == "done");
     let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it printed nothing");
     found.push(Check::that("power-off", done, if done { "" } else { last }));
-    found.push(Check::ok("time", times(&booted.outcome.console)));
+    found.push(Check::ok(
+        "time",
+        times(&booted.outcome.console).map_or("unknown".into(), |times| {
+            format!("disk read after {:.1} s, ended after {:.1} s", times.read, times.end)
+        }),
+    ));
     Ok(found.into_iter().map(|check| Check { name: format!("guest: {}", check.name), ..check }).collect())
 }
 
-/// From QEMU's start in the host to the guest's first disk reads, and to its end, by the host's clock.
-fn times(console: &str) -> String {
+/// Seconds by the host's clock from QEMU's start in it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Times {
+    /// Until the guest has read its disk.
+    pub read: f64,
+    /// Until QEMU's end.
+    pub end: f64,
+}
+
+/// None if the guest didn't get so far.
+pub fn times(console: &str) -> Option<Times> {
     let at = |mark: &str| {
         let line = console.lines().find(|line| line.contains(&format!("OPALITE-DEMO: {mark}")))?;
         line.strip_prefix('[')?.split_once(']')?.0.trim().parse::<f64>().ok()
@@ -71,12 +85,8 @@ fn times(console: &str) -> String {
     let read =
         console.lines().find(|line| line.contains("OPALITE-DEMO: guest") && line.contains("nvme-read"));
     let read = read.and_then(|line| line.strip_prefix('[')?.split_once(']')?.0.trim().parse::<f64>().ok());
-    match (at("guest-start"), read, at("guest-end")) {
-        (Some(start), Some(read), Some(end)) => {
-            format!("disk read after {:.1} s, ended after {:.1} s", read - start, end - start)
-        }
-        _ => "unknown".into(),
-    }
+    let start = at("guest-start")?;
+    Some(Times { read: read? - start, end: at("guest-end")? - start })
 }
 
 /// The console without what the guest printed.
@@ -109,6 +119,7 @@ mod tests {
         assert_eq!(find(&inner, "nvme-read", "sha"), Some("ab"));
         assert_eq!(find(&reports, "nvme-read", "sha"), Some("cd"));
         assert!(!without_guest(console).contains("Linux version"));
-        assert_eq!(times(console), "disk read after 3.5 s, ended after 4.0 s");
+        assert_eq!(times(console), Some(Times { read: 3.5, end: 4.0 }));
+        assert_eq!(times("[ 9.0] OPALITE-DEMO: guest-start uptime=9\n"), None);
     }
 }
