@@ -47,8 +47,6 @@ const KERNEL: u64 = 0x2000_0000;
 const KERNEL_MAX: usize = 128 << 20;
 /// Window of the PSI host bridge.
 const PSI_SIZE: u64 = 4 << 30;
-/// Bytes of a PHB4's diagnostic data.
-const DIAG_SIZE: u32 = 0x2180;
 /// How often the OS looks for events that nothing announced.
 const HEARTBEAT_MS: u32 = 2000;
 /// How long waiting threads may take to come from low memory, in microseconds; emulated ones need a turn on the host.
@@ -291,13 +289,13 @@ fn publish_bridge(tree: &mut Tree, board: &Board, (info, devices): &Bridge, pare
         esb: Some(window(info.interrupt_pages, 0x1000_0000)),
         m64: range(&info.m64),
         m32: range(&info.m32),
-        m64_ranges: (1, u32::from(info.mmio_windows) - 1),
+        m64_ranges: (info.m64_windows.start.into(), info.m64_windows.len() as u32),
         pe_count: info.limits.count().into(),
         msis: (info.interrupt_base, info.msis().into()),
         lsis: info.first_lsi(),
         tce_shifts: &[12, 16, 21, 30],
         tables: [table(info.rtt), table(info.peltv), table(info.pest)],
-        diag_size: DIAG_SIZE,
+        diag_size: info.diag_size,
         interrupt_parent: parent,
     };
     let label = format!("pcie.{}", identity.opal_id);

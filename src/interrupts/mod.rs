@@ -6,6 +6,7 @@
 
 mod bitmap;
 pub mod source;
+pub mod xics;
 pub mod xive;
 
 use crate::error::{Error, Result};
