@@ -74,6 +74,7 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
     let devices: Vec<_> = bridges.iter_mut().map(|bridge| pci::scan(&mut **bridge)).collect();
     let nodes: Vec<_> = bridges.iter().map(|bridge| bridge.info().clone()).zip(devices).collect();
     let phbs: &'static [_] = Vec::leak(phb::slots(bridges));
+    started.controllers.add_bridges(phbs);
     let boot_thread = Some(arch::pir());
     let services = Services::new(Parts { lpc: Some(lpc), uart, sources, threads, boot_thread });
 

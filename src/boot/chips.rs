@@ -16,6 +16,7 @@ use crate::interrupts::Controller;
 use crate::interrupts::xics::{self, Xics};
 use crate::interrupts::xive::{Addresses, Chips, Setup, Tables, Xive};
 use crate::mem::Region;
+use crate::phb::{self, PhbSlot};
 use crate::units::{ChipId, Isn, Pir};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -33,6 +34,13 @@ pub enum Controllers {
 }
 
 impl Controllers {
+    /// On POWER8 a bridge itself holds where its interrupts go.
+    pub fn add_bridges(&mut self, bridges: &'static [PhbSlot]) {
+        if let Self::Xics(xics) = self {
+            phb::all(bridges).for_each(|bridge| xics.register(bridge));
+        }
+    }
+
     /// Nothing is added any more.
     pub fn finish(self) -> &'static dyn Controller {
         match self {
