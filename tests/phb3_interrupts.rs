@@ -239,7 +239,9 @@ fn reset_of_the_tables_masks_everything() {
 #[test]
 fn ends_of_what_can_t_be_are_refused() {
     let wired = wired();
-    for (phb, source) in [(0, 2040), (0, 2048), (0, 1 << 32 | SOURCE), (3, SOURCE), (1, u64::from(NUMBER))] {
+    for (phb, source) in
+        [(0, 2040), (0, 0xff8), (0, 0x1000), (0, 1 << 32 | SOURCE), (3, SOURCE), (1, u64::from(NUMBER))]
+    {
         assert_eq!(wired.machine.call(63, [phb, source]), PARAMETER, "{phb} {source:#x}");
     }
     // As a global number, too; of a source that nobody raised.

@@ -112,17 +112,15 @@ impl<I: Mmio, R: Ram> Diagnosis for Phb4<I, R> {
         for (at, register) in (address + layout.nest..).step_by(8).zip(NEST) {
             self.ram.write64(at, self.stack.nest_register(register));
         }
-        if ioda::alive(&self.regs).is_ok() {
-            self.dump(&self.regs, false, address);
-        } else {
-            self.dump(&self.stack.back_door(), true, address);
-        }
+        let fenced = ioda::alive(&self.regs).is_err();
+        let door = self.stack.back_door();
+        self.dump(if fenced { &door } else { &self.regs }, fenced, address);
         Ok(())
     }
 }
 
 impl<I: Mmio, R: Ram> Phb4<I, R> {
-    fn dump<W: Mmio>(&self, window: &W, fenced: bool, address: u64) {
+    fn dump(&self, window: &dyn Mmio, fenced: bool, address: u64) {
         let layout = self.generation.diag;
         let root = |offset: u16| match self.ioda {
             Ioda::Three => regs4::root_get(window, offset),

@@ -220,7 +220,8 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 
     /// Clears what errors a bridge shows (§11.3), through the window or through the back door. `root`: in the root
     /// port too, which a PHB3's back door doesn't reach.
-    pub(super) fn clear_errors(&self, window: &(impl Mmio + ?Sized), root: bool) {
+    #[inline(never)]
+    pub(super) fn clear_errors(&self, window: &dyn Mmio, root: bool) {
         let fir = regs4::LEM_FIR.read(window);
         match self.ioda {
             Ioda::Three => {
@@ -268,7 +269,7 @@ fn clear_root_port(read: impl Fn(u16) -> u32, write: impl Fn(u16, u32)) {
     }
 }
 
-fn clear_group(window: &(impl Mmio + ?Sized), base: u64) {
+fn clear_group(window: &dyn Mmio, base: u64) {
     let status = window.read64(base + regs4::group::STATUS);
     window.write64(base + regs4::group::STATUS, status);
     for at in [regs4::group::FIRST, regs4::group::LOG0, regs4::group::LOG1] {

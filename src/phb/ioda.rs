@@ -74,14 +74,14 @@ fn first(table: TableId) -> IodaAddr {
 }
 
 #[inline(always)]
-fn select<I: Mmio>(window: &I, mut address: IodaAddr, index: usize) {
+fn select<I: Mmio + ?Sized>(window: &I, mut address: IodaAddr, index: usize) {
     address.set_index(index as u16);
     IODA_ADDR.write(window, address);
 }
 
 /// Writes one entry.
 #[inline(always)]
-pub fn write<I: Mmio>(window: &I, table: TableId, index: usize, value: u64) {
+pub fn write<I: Mmio + ?Sized>(window: &I, table: TableId, index: usize, value: u64) {
     select(window, first(table), index);
     IODA_DATA0.write(window, value);
 }
@@ -96,7 +96,7 @@ pub fn write_lane<I: Mmio>(window: &I, index: usize, lane: u8, value: u64) {
 
 /// Reads one entry.
 #[inline(always)]
-pub fn read<I: Mmio>(window: &I, table: TableId, index: usize) -> u64 {
+pub fn read<I: Mmio + ?Sized>(window: &I, table: TableId, index: usize) -> u64 {
     select(window, first(table), index);
     IODA_DATA0.read(window)
 }
@@ -116,7 +116,7 @@ pub fn fill<I: Mmio>(window: &I, table: TableId, values: impl Iterator<Item = u6
 /// # Errors
 /// When it is fenced.
 #[inline(always)]
-pub fn alive<I: Mmio>(window: &I) -> Outcome {
+pub fn alive<I: Mmio + ?Sized>(window: &I) -> Outcome {
     if CPU_LOADSTORE_STATUS.read(window) == FENCED { Err(Fault::Fenced) } else { Ok(()) }
 }
 
@@ -180,7 +180,7 @@ impl Shadow {
     /// # Errors
     /// When the bridge is fenced; the shadow is then as before.
     #[inline(always)]
-    pub fn write<I: Mmio>(&mut self, window: &I, index: usize, value: u64) -> Outcome {
+    pub fn write<I: Mmio + ?Sized>(&mut self, window: &I, index: usize, value: u64) -> Outcome {
         let first = self.first;
         let update = self.update(index, value)?;
         select(window, first, index);
@@ -219,6 +219,7 @@ impl Shadow {
     }
 
     /// Writes to hardware, for every changed entry, what `value` says. The shadow stays.
+    #[inline(never)]
     pub fn write_changed<I: Mmio>(&self, window: &I, value: &dyn Fn(usize) -> u64) {
         for index in self.touched.clone().take() {
             write(window, self.table, index, value(index));
@@ -226,6 +227,7 @@ impl Shadow {
     }
 
     /// Puts changed entries of the shadow back to what `initial` says.
+    #[inline(never)]
     pub fn restart(&mut self, initial: &dyn Fn(usize) -> u64) {
         for index in self.touched.take() {
             if let Some(word) = self.words.get_mut(index) {

@@ -91,8 +91,7 @@ impl<I: Mmio, R: Ram> Msi for Phb4<I, R> {
     fn end_of_interrupt(&mut self, source: Source) -> Result {
         self.has_ivt()?;
         if self.answers() {
-            // A bridge that is fenced forgets what it sent when it is reset: the OS can do nothing about it here.
-            let _ = self.ivt.end(&self.regs, &self.ram, source.0);
+            self.ivt.end(&self.regs, &self.ram, source.0);
         }
         Ok(())
     }

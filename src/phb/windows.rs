@@ -289,33 +289,50 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     /// first one.
     pub(super) fn memory_of(&self, pe: PeNumber, wide: bool, address: u64) -> Option<Range<u64>> {
         let m32 = &self.info.m32;
-        let m32 = Entry {
-            on: true,
-            owner: Owner::Column(0),
-            base: m32.start,
-            size: m32.end.wrapping_sub(m32.start),
-        };
-        let (m32, m64) = if wide { (None, self.info.m64_windows.clone()) } else { (Some(m32), 0..0) };
-        let entries = m32.into_iter().chain(m64.map(|window| self.m64(M64(window))));
-        let mut pieces = entries.flat_map(|entry| self.pieces_of(pe, entry));
-        let first = pieces.next()?;
-        let holder = core::iter::once(first.clone()).chain(pieces).find(|piece| piece.contains(&address));
-        Some(holder.unwrap_or(first))
+        if !wide {
+            let owner = Owner::Column(0);
+            return self.piece_of(
+                pe,
+                Entry { on: true, owner, base: m32.start, size: m32.end.wrapping_sub(m32.start) },
+                address,
+            );
+        }
+        let mut first = None;
+        for window in self.info.m64_windows.clone() {
+            let Some(piece) = self.piece_of(pe, self.m64(M64(window)), address) else { continue };
+            if piece.contains(&address) {
+                return Some(piece);
+            }
+            first = first.or(Some(piece));
+        }
+        first
     }
 
-    fn pieces_of(&self, pe: PeNumber, entry: Entry) -> impl Iterator<Item = Range<u64>> {
-        let count = if matches!(entry.owner, Owner::Single(_)) { 1 } else { self.mdt.len() as u64 };
-        let size = entry.size / count.max(1);
-        let owner = move |piece: u64| match entry.owner {
-            Owner::Single(pe) => pe,
-            Owner::Segment => piece as u16,
-            Owner::Column(column) => (self.mdt.get(piece as usize) >> (48 - 16 * u32::from(column))) as u16,
-        };
-        let owned = move |piece: &u64| entry.on && owner(*piece) == pe.as_u16();
-        (0..count).filter(owned).map(move |piece| {
-            let start = entry.base + piece * size;
-            start..start + size
-        })
+    /// The same for one window.
+    fn piece_of(&self, pe: PeNumber, entry: Entry, address: u64) -> Option<Range<u64>> {
+        if !entry.on {
+            return None;
+        }
+        let count = if matches!(entry.owner, Owner::Single(_)) { 1 } else { self.mdt.len() };
+        let size = entry.size / (count as u64).max(1);
+        let mut first = None;
+        for number in 0..count {
+            let owner = match entry.owner {
+                Owner::Single(pe) => pe,
+                Owner::Segment => number as u16,
+                Owner::Column(column) => (self.mdt.get(number) >> (48 - 16 * u32::from(column & 3))) as u16,
+            };
+            if owner != pe.as_u16() {
+                continue;
+            }
+            let start = entry.base + number as u64 * size;
+            let piece = start..start + size;
+            if piece.contains(&address) {
+                return Some(piece);
+            }
+            first = first.or(Some(piece));
+        }
+        first
     }
 }
 

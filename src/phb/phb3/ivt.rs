@@ -4,13 +4,14 @@
 //! Memory is changed first and the cache after it, each field by a store of its own: P and Q are the bridge's to set.
 
 use super::regs::{FFI_LOCK, FFI_REQUEST, IVC_INVALIDATE, IVC_UPDATE};
-use crate::hw::fault::{Fault, Outcome};
+use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::iommu::PeNumber;
 use crate::mem::Region;
 use crate::phb::TableRange;
 use crate::phb::ioda::{self, TableId};
+use crate::phb::regs4;
 use crate::phb::touched::Touched;
 use crate::sync::wait_until;
 
@@ -134,14 +135,15 @@ impl Ivt {
         if priority == MASKED {
             ram.write16(at + P_AT, 0);
             IVC_UPDATE.write(regs, update::P | update::Q | update::GENERATION | u64::from(source));
-            return Ok(());
+        } else {
+            self.send_waiting(regs, ram, source);
         }
-        self.send_waiting(regs, ram, source)
+        Ok(())
     }
 
     /// Ends an interrupt: P goes, and what came meanwhile is sent.
-    pub fn end<I: Mmio>(&mut self, regs: &I, ram: &impl Ram, source: u16) -> Outcome {
-        let at = self.change(source) + P_AT;
+    pub fn end<I: Mmio>(&self, regs: &I, ram: &impl Ram, source: u16) {
+        let at = self.entry(source) + P_AT;
         let generation = ram.read8(at) >> 1 & 3;
         let next = (generation + 1) & 3;
         // If the cache dropped the entry and fetched it since, it has the new generation, and P means a new interrupt:
@@ -156,17 +158,17 @@ impl Ivt {
                 | u64::from(next) << update::GENERATION_SHIFT
                 | u64::from(source),
         );
-        self.send_waiting(regs, ram, source)
+        self.send_waiting(regs, ram, source);
     }
 
-    /// Sends again what came while P was set.
-    fn send_waiting<I: Mmio>(&self, regs: &I, ram: &impl Ram, source: u16) -> Outcome {
+    /// Sends again what came while P was set. A bridge that fences on the way forgets it with all else that it sent.
+    fn send_waiting<I: Mmio>(&self, regs: &I, ram: &impl Ram, source: u16) {
         let at = self.entry(source) + Q_AT;
         if ram.read8(at) & Q == 0 {
             // The bridge's store may be under way: a load flushes it.
-            ioda::alive(regs)?;
+            regs4::CPU_LOADSTORE_STATUS.read(regs);
             if ram.read8(at) & Q == 0 {
-                return Ok(());
+                return;
             }
         }
         let mut state = 0;
@@ -174,13 +176,11 @@ impl Ivt {
             state = FFI_LOCK.read(regs);
             state == 0 || state == u64::MAX
         });
-        if !free || state != 0 {
-            return Err(Fault::Fenced);
+        if free && state == 0 {
+            ram.write8(at, 0);
+            IVC_UPDATE.write(regs, update::Q | u64::from(source));
+            FFI_REQUEST.write(regs, FFI_UNLOCK | u64::from(source) << FFI_SHIFT);
         }
-        ram.write8(at, 0);
-        IVC_UPDATE.write(regs, update::Q | u64::from(source));
-        FFI_REQUEST.write(regs, FFI_UNLOCK | u64::from(source) << FFI_SHIFT);
-        Ok(())
     }
 
     /// Puts changed entries back to how they start, and drops what the bridge remembers.
