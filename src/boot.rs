@@ -80,6 +80,7 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
     let nodes: Vec<_> = bridges.iter().map(|bridge| bridge.info().clone()).zip(devices).collect();
     let view = View::allocate(&mut region, ram, bridges.len());
     let phbs: &'static [_] = Vec::leak(phb::slots(bridges));
+    started.controllers.add_bridges(phbs);
     let dma = Dma::new(ram, take_pool(&mut region), phbs);
     let boot_thread = Some(arch::pir());
     let services = Services::new(Parts { lpc: Some(lpc), uart, sources, threads, boot_thread, view });

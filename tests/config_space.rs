@@ -3,7 +3,7 @@
 mod machine;
 mod model;
 
-use machine::{HARDWARE, Machine, PARAMETER, SUCCESS};
+use machine::{HARDWARE, Machine, PARAMETER, SUCCESS, kind, on_every_bridge};
 use model::pci_device::{PciDevice, PortType};
 use opalite::pci::{self, Device, Kind};
 use opalite::phb;
@@ -23,7 +23,6 @@ fn with_nvme() -> Machine {
     machine
 }
 
-#[test]
 fn every_width_reads_the_same_bytes() {
     let machine = with_nvme();
     assert_eq!(machine.config_read(0, 0x100, 0, 4), (SUCCESS, 0x0010_1b36));
@@ -33,12 +32,11 @@ fn every_width_reads_the_same_bytes() {
         assert_eq!(machine.config_read(0, 0x100, at as u64, 1), (SUCCESS, byte));
     }
     // The root port has four-byte registers only.
-    assert_eq!(machine.config_read(0, 0, 0, 4), (SUCCESS, 0x04c1_1014));
-    assert_eq!(machine.config_read(0, 0, 2, 2), (SUCCESS, 0x04c1));
+    assert_eq!(machine.config_read(0, 0, 0, 4), (SUCCESS, kind().root_port));
+    assert_eq!(machine.config_read(0, 0, 2, 2), (SUCCESS, kind().root_port >> 16));
     assert_eq!(machine.config_read(0, 0, 1, 1), (SUCCESS, 0x10));
 }
 
-#[test]
 fn every_width_writes_its_bytes_only() {
     let machine = with_nvme();
     for (bdfn, at) in [(0x100, 0x3c), (0, 0x18)] {
@@ -54,7 +52,6 @@ fn every_width_writes_its_bytes_only() {
     assert_eq!(machine.config_read(0, 0, 0x18, 4).1, 0x007f_0100);
 }
 
-#[test]
 fn a_narrow_write_to_the_root_port_clears_no_status_beside_it() {
     let machine = with_nvme();
     let port = machine.models[0].root_port();
@@ -68,7 +65,6 @@ fn a_narrow_write_to_the_root_port_clears_no_status_beside_it() {
     assert_eq!(port.register(0x50) >> 16, 0xf);
 }
 
-#[test]
 fn bridge_windows_of_the_root_port_are_kept_for_the_os() {
     let machine = with_nvme();
     let port = machine.models[0].root_port();
@@ -81,10 +77,11 @@ fn bridge_windows_of_the_root_port_are_kept_for_the_os() {
     assert_eq!(machine.config_read(0, 0, 0x2c, 4).1, 0x0006_0000);
     assert_eq!(machine.config_read(0, 0, 0x30, 4).1, 0);
     assert_eq!(machine.config_read(0, 0, 0x1c, 2).1 & 0x1ff, 0x1f1 & 0x1ff);
-    assert_eq!(port.register(0x20), hardware);
+    // A PHB3's windows are real.
+    let wanted = if kind().options { hardware } else { 0x8ff0_8000 };
+    assert_eq!(port.register(0x20), wanted);
 }
 
-#[test]
 fn absent_functions_read_as_ones() {
     let machine = with_nvme();
     assert_eq!(machine.config_read(0, 0x108, 0, 4), (SUCCESS, u32::MAX));
@@ -94,7 +91,6 @@ fn absent_functions_read_as_ones() {
     assert!(!machine.models[0].is_fenced());
 }
 
-#[test]
 fn bad_accesses_are_refused_with_ones() {
     let machine = with_nvme();
     for (phb, bdfn, offset, width, status) in [
@@ -112,10 +108,9 @@ fn bad_accesses_are_refused_with_ones() {
         assert_eq!(machine.config_read(phb, bdfn, offset, width), (status, ones), "{bdfn:#x} {offset:#x}");
         assert_eq!(machine.config_write(phb, bdfn, offset, width, 0), status, "{bdfn:#x} {offset:#x}");
     }
-    assert_eq!(machine.config_read(6, 0x100, 0, 4), (PARAMETER, 0x5555_5555));
+    assert_eq!(machine.config_read(kind().bridges, 0x100, 0, 4), (PARAMETER, 0x5555_5555));
 }
 
-#[test]
 fn a_fenced_bridge_is_told_apart_from_an_absent_device() {
     let machine = with_nvme();
     machine.models[0].fence();
@@ -124,7 +119,6 @@ fn a_fenced_bridge_is_told_apart_from_an_absent_device() {
     assert_eq!(machine.config_read(0, 0, 0, 4), (HARDWARE, u32::MAX));
 }
 
-#[test]
 fn an_access_carries_the_pe_of_its_function() {
     let machine = with_nvme();
     assert_eq!(machine.call(31, [0, 5, 0x100, 7, 0, 0, 1]), SUCCESS);
@@ -133,7 +127,6 @@ fn an_access_carries_the_pe_of_its_function() {
     assert!(machine.models[0].writes().contains(&(0x140, 8, 0x8010_0010_0005_0000)));
 }
 
-#[test]
 fn a_frozen_pe_s_config_space_reads_as_ones() {
     let machine = with_nvme();
     assert_eq!(machine.call(31, [0, 5, 0x100, 7, 0, 0, 1]), SUCCESS);
@@ -143,18 +136,19 @@ fn a_frozen_pe_s_config_space_reads_as_ones() {
     assert_eq!(machine.config_read(0, 0x100, 0, 4), (SUCCESS, 0x0010_1b36));
 }
 
-#[test]
 fn an_empty_bridge_has_its_root_port_only() {
     let machine = Machine::new();
     let found = scan(&machine, 2);
     assert_eq!(found.len(), 1);
     let root = &found[0];
-    assert_eq!((root.vendor, root.device, root.kind), (0x1014, 0x04c1, Kind::RootPort));
+    assert_eq!(
+        (root.vendor, root.device, root.kind),
+        (0x1014, (kind().root_port >> 16) as u16, Kind::RootPort)
+    );
     assert_eq!(root.buses, Some((1, 0xff)));
     assert!(root.children.is_empty());
 }
 
-#[test]
 fn scan_finds_what_a_device_is() {
     let seen = nvme();
     let attached = seen.clone();
@@ -172,7 +166,6 @@ fn scan_finds_what_a_device_is() {
     assert_eq!(seen.register(express + 8) & 0xf, 0xf);
 }
 
-#[test]
 fn scan_finds_all_functions_of_a_device_and_stops_at_single_ones() {
     let (zero, three) = (nvme(), nvme());
     let machine = Machine::with(|models| {
@@ -184,7 +177,6 @@ fn scan_finds_all_functions_of_a_device_and_stops_at_single_ones() {
     assert_eq!(functions, [0x100, 0x103]);
 }
 
-#[test]
 fn a_switch_s_buses_are_numbered_depth_first() {
     let down = |device| PciDevice::bridge(0x104c, device, PortType::Downstream);
     let (behind_first, behind_second) = (nvme(), nvme());
@@ -226,7 +218,6 @@ fn a_switch_s_buses_are_numbered_depth_first() {
     assert_eq!(machine.config_read(1, 0x400, 0, 4), (SUCCESS, 0x0010_1b36));
 }
 
-#[test]
 fn below_a_link_only_device_0_is_looked_for() {
     let device = nvme();
     let seen = device.clone();
@@ -238,12 +229,13 @@ fn below_a_link_only_device_0_is_looked_for() {
         .iter()
         .filter(|(offset, ..)| *offset == 0x140)
         .map(|(_, _, address)| address >> 44 & 0xffff)
+        // A PHB3's root port is asked so as well.
+        .filter(|rid| *rid != 0)
         .collect();
     assert_eq!(asked.into_iter().collect::<Vec<_>>(), [0x100]);
     assert!(seen.config_reads() < 20, "{} reads for one device", seen.config_reads());
 }
 
-#[test]
 fn a_conventional_bus_is_scanned_whole() {
     let card = PciDevice::endpoint(0x1234, 0x11e8).interrupt_pin(1);
     let bridge = PciDevice::bridge(0x1b36, 0x0e, PortType::ToConventional).child(31, 0, card);
@@ -253,4 +245,22 @@ fn a_conventional_bus_is_scanned_whole() {
     assert_eq!(bridge.kind, Kind::ToConventional);
     assert_eq!(bridge.children[0].bdfn.as_u16(), 0x2f8);
     assert_eq!(bridge.children[0].kind, Kind::Conventional);
+}
+
+on_every_bridge! {
+    every_width_reads_the_same_bytes
+    every_width_writes_its_bytes_only
+    a_narrow_write_to_the_root_port_clears_no_status_beside_it
+    bridge_windows_of_the_root_port_are_kept_for_the_os
+    absent_functions_read_as_ones
+    bad_accesses_are_refused_with_ones
+    a_fenced_bridge_is_told_apart_from_an_absent_device
+    an_access_carries_the_pe_of_its_function
+    a_frozen_pe_s_config_space_reads_as_ones
+    an_empty_bridge_has_its_root_port_only
+    scan_finds_what_a_device_is
+    scan_finds_all_functions_of_a_device_and_stops_at_single_ones
+    a_switch_s_buses_are_numbered_depth_first
+    below_a_link_only_device_0_is_looked_for
+    a_conventional_bus_is_scanned_whole
 }

@@ -7,7 +7,7 @@ mod shared_cases;
 
 use machine::tables::{Shape, Table};
 use machine::windows::{BYPASS, PE, RID};
-use machine::{Machine, SUCCESS};
+use machine::{Machine, SUCCESS, kind, on_every_bridge};
 use opalite::hw::ram::Ram;
 use shared_cases::{CASES, Case};
 
@@ -82,11 +82,18 @@ fn run(case: &Case) -> Vec<bool> {
     moved
 }
 
-#[test]
 fn the_model_moves_what_qemu_moves() {
-    for case in CASES {
+    // Only windows whose pages the bridge has.
+    let possible =
+        |case: &&Case| case.windows.iter().all(|window| kind().pages.contains(&(window.page_shift as u32)));
+    assert!(CASES.iter().filter(possible).count() >= 5);
+    for case in CASES.iter().filter(possible) {
         let wanted: Vec<bool> = case.accesses.iter().map(|access| access.moves).collect();
         assert_eq!(run(case), wanted, "{}", case.name);
         assert!(case.windows[0].pages[0].1 == shared_cases::READ | shared_cases::WRITE, "{}", case.name);
     }
+}
+
+on_every_bridge! {
+    the_model_moves_what_qemu_moves
 }

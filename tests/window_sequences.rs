@@ -73,7 +73,7 @@ impl Run {
             .zip(0..)
             .map(|(model, id)| {
                 let info = phb::find(&machine.fw.phbs, id).unwrap().lock().info().clone();
-                Bridge::new(model.size().pes() as u16, info.rtt.0, info.peltv.0)
+                Bridge::new(model.phb4().size().pes() as u16, info.rtt.0, info.peltv.0)
             })
             .collect();
         let touched = vec![false; bridges.len()];
@@ -316,7 +316,9 @@ impl Run {
         let bridge = &mut self.bridges[phb];
         assert!(status >= 0 || status == HARDWARE, "{status}");
         // A reset is over for the tables as soon as they are written; the model knows when.
-        if bridge.phase == Phase::Resetting && self.machine.models[phb].tvt().iter().all(Option::is_some) {
+        if bridge.phase == Phase::Resetting
+            && self.machine.models[phb].phb4().tvt().iter().all(Option::is_some)
+        {
             bridge.phase = Phase::Working;
             bridge.thaw_all();
         }
@@ -412,7 +414,7 @@ impl Run {
         let (bridge, model) = (&self.bridges[phb], &self.machine.models[phb]);
         let Phase::Working = bridge.phase else { return };
         assert!(!model.kill_pending(), "a call returned before its invalidation was done");
-        for (index, (tve, wanted)) in model.tvt().into_iter().zip(&bridge.tvt).enumerate() {
+        for (index, (tve, wanted)) in model.phb4().tvt().into_iter().zip(&bridge.tvt).enumerate() {
             assert_eq!(tve, Some(*wanted), "TVE {index} of bridge {phb}");
         }
         assert_eq!(model.peek(0x810), bridge.control(), "CTRLR of bridge {phb}");

@@ -97,6 +97,7 @@ fn numbers_of_each_chip_have_their_blocks() {
     assert_eq!(first(0, Block::Chip), 0x10);
     assert_eq!([0, 1, 2].map(|index| first(0, Block::Phb(index))), [0x800, 0x1000, 0x1800]);
     assert_eq!((first(1, Block::Chip), first(1, Block::Phb(2))), (0x2010, 0x3800));
+    assert_eq!(first(16, Block::Phb(1)), 0x2_1000);
 }
 
 #[test]

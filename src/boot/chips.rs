@@ -17,6 +17,7 @@ use crate::interrupts::xics::{self, Xics};
 use crate::interrupts::xive::{Addresses, Chips, Setup, Tables, Xive};
 use crate::log::{needed, stop};
 use crate::mem::Region;
+use crate::phb::{self, PhbSlot};
 use crate::units::{ChipId, Isn, Pir};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -34,6 +35,13 @@ pub enum Controllers {
 }
 
 impl Controllers {
+    /// On POWER8 a bridge itself holds where its interrupts go.
+    pub fn add_bridges(&mut self, bridges: &'static [PhbSlot]) {
+        if let Self::Xics(xics) = self {
+            phb::all(bridges).for_each(|bridge| xics.register(bridge));
+        }
+    }
+
     /// Nothing is added any more.
     pub fn finish(self) -> &'static dyn Controller {
         match self {

@@ -22,8 +22,6 @@ use alloc::vec::Vec;
 
 /// Window of the PSI host bridge.
 const PSI_SIZE: u64 = 4 << 30;
-/// Bytes of a PHB4's diagnostic data.
-const DIAG_SIZE: u32 = 0x2180;
 /// How often the OS looks for events that nothing announced.
 const HEARTBEAT_MS: u32 = 2000;
 
@@ -36,6 +34,7 @@ fn publish_bridge(tree: &mut Tree, board: &Board, (info, devices): &Bridge, pare
     let window = |base, size| dt::pci::Window { base, size };
     let table = |(base, size): phb::TableRange| window(base, size);
     let range = |range: &core::ops::Range<u64>| window(range.start, range.end - range.start);
+    let power8 = board.generation == Generation::Power8;
     let node = PhbNode {
         generation: board.generation,
         id: identity.opal_id,
@@ -43,16 +42,16 @@ fn publish_bridge(tree: &mut Tree, board: &Board, (info, devices): &Bridge, pare
         index: identity.index,
         stack: stack_node(tree, identity),
         registers: window(info.registers, 0x1000),
-        esb: Some(window(info.interrupt_pages, 0x1000_0000)),
+        esb: (!power8).then(|| window(info.interrupt_pages, 0x1000_0000)),
         m64: range(&info.m64),
         m32: range(&info.m32),
-        m64_ranges: (1, u32::from(info.mmio_windows) - 1),
+        m64_ranges: (info.m64_windows.start.into(), info.m64_windows.len() as u32),
         pe_count: info.limits.count().into(),
         msis: (info.interrupt_base, info.msis().into()),
         lsis: info.first_lsi(),
-        tce_shifts: &[12, 16, 21, 30],
+        tce_shifts: if power8 { &[12, 16, 24, 28] } else { &[12, 16, 21, 30] },
         tables: [table(info.rtt), table(info.peltv), table(info.pest)],
-        diag_size: DIAG_SIZE,
+        diag_size: info.diag_size,
         interrupt_parent: parent,
     };
     let label = format!("pcie.{}", identity.opal_id);

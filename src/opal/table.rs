@@ -113,6 +113,7 @@ const CALLS: &[(usize, Call)] = &[
     call!(53, "PCI_REINIT", pci::reinit),
     call!(60, "PCI_NEXT_ERROR", pci::next_error),
     call!(62, "PCI_POLL", pci::poll),
+    call!(63, "PCI_MSI_EOI", pci::msi_eoi),
     call!(64, "PCI_GET_PHB_DIAG_DATA2", pci::get_phb_diag_data2),
     call!(69, "RETURN_CPU", cpus::return_cpu),
     call!(70, "REINIT_CPUS", cpus::reinit),

@@ -1,6 +1,7 @@
 //! Finding the bridges in the device tree and bringing each one up. At boot only, before any call.
 
-use super::generation::{self, Generation};
+use super::generation::{self, Generation, Ioda};
+use super::phb3;
 use super::phb4::{Interrupts, Parts, Phb4};
 use super::reset::Progress;
 use super::stack::{Stack, Windows};
@@ -31,6 +32,8 @@ pub struct StackNode {
     pub nest: u32,
     /// PEC's registers on the PCI side.
     pub pci: u32,
+    /// A PHB3's back door; 0 on others.
+    pub door: u32,
     /// Its number in the PEC.
     pub stack: u32,
     /// Its number on the chip.
@@ -96,13 +99,21 @@ pub fn stacks(tree: &fdt::Fdt<'_>) -> Vec<StackNode> {
             let Some(reg) = pec.property("reg") else { continue };
             let mut reg = cells(reg.value);
             let (Some(nest), Some(pci)) = (reg.next(), reg.nth(1)) else { continue };
+            let door = reg.nth(1).unwrap_or(0);
             let pec_index = number(&pec, "ibm,pec-index").unwrap_or(0);
+            if generation.ioda == Ioda::Two {
+                let Some(phb_index) = number(&pec, "ibm,phb-index") else { continue };
+                let (pec, stack) = (phb_index, 0);
+                found.push(StackNode { generation, chip, pec, nest, pci, door, stack, phb_index });
+                continue;
+            }
             for stack in pec.children() {
                 let (Some(at), Some(phb_index)) = (number(&stack, "reg"), number(&stack, "ibm,phb-index"))
                 else {
                     continue;
                 };
-                found.push(StackNode { generation, chip, pec: pec_index, nest, pci, stack: at, phb_index });
+                let (pec, stack) = (pec_index, at);
+                found.push(StackNode { generation, chip, pec, nest, pci, door, stack, phb_index });
             }
         }
     }
@@ -114,7 +125,8 @@ fn is_compatible(node: &fdt::node::FdtNode<'_, '_>, name: &[u8]) -> bool {
     node.property("compatible").is_some_and(|p| p.value.split(|&byte| byte == 0).any(|string| string == name))
 }
 
-/// Brings one bridge up, link not included. `registers` makes the window of the bridge's registers at the address
+/// Brings one bridge up, link not included; a PHB3's windows are where an earlier stage of firmware placed them, not at
+/// `addresses`. `registers` makes the window of the bridge's registers at the address
 /// that it is given; `reserve` gets a number of interrupt sources and gives where they go.
 ///
 /// # Errors
@@ -129,7 +141,10 @@ pub fn bring_up<I: Mmio + 'static, R: Ram + 'static>(
     reserve: &mut dyn FnMut(u16) -> Result<Interrupts>,
 ) -> Result<Box<dyn Phb>> {
     let generation = node.generation;
-    let windows = node.windows(addresses);
+    let (stack, windows) = match generation.ioda {
+        Ioda::Two => phb3::nest(xscom, [node.nest, node.pci, node.door])?,
+        Ioda::Three => (Stack::new(xscom, node.nest, node.pci, node.stack), node.windows(addresses)),
+    };
     let identity = Identity {
         opal_id: node.opal_id(),
         chip: node.chip,
@@ -138,9 +153,12 @@ pub fn bring_up<I: Mmio + 'static, R: Ram + 'static>(
         stack: node.stack,
         translation: &generation.translation,
     };
-    let stack = Stack::new(xscom, node.nest, node.pci, node.stack);
     let regs = registers(windows.registers);
-    let phb = Phb4::new(Parts { regs, ram, stack, generation, identity, windows }, region, reserve)?;
+    let parts = Parts { regs, ram, stack, generation, identity, windows };
+    let phb = match generation.ioda {
+        Ioda::Two => Phb4::new_phb3(parts, region, reserve)?,
+        Ioda::Three => Phb4::new(parts, region, reserve)?,
+    };
     log::info!(
         "PHB#{:x}: version {:x}, {} PEs, {} interrupts from {:#x}",
         identity.opal_id,

@@ -1,17 +1,20 @@
 //! Config space. The only place that knows that it is little-endian: what comes in and goes out of here are numbers.
 //!
-//! The root port is reached through its own window, four bytes at a time; its memory windows are kept here instead
-//! of in hardware, which has fixed values that confuse PCI code. `reference/phb-dma-windows.md` §2 and §9.2.
+//! A PHB4's root port is reached through its own window, four bytes at a time; its memory windows are kept here instead
+//! of in hardware, which has fixed values that confuse PCI code. A PHB3's answers to config cycles and has windows, of
+//! which the prefetchable one can't be read back. `reference/phb-dma-windows.md` §2 and §9.2.
 
+use super::generation::Ioda;
 use super::ioda;
 use super::phb4::{Health, Phb4};
-use super::regs4::{CONFIG_ADDRESS, CONFIG_DATA, ConfigAddress, ROOT_CONFIG, ROOT_CONFIG_SIZE};
+use super::regs4::{self, CONFIG_ADDRESS, CONFIG_DATA, ConfigAddress, ROOT_CONFIG_SIZE};
 use crate::error::{Error, Result};
 use crate::hw::fault::{Fault, Outcome};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::units::Bdfn;
 use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 
 /// Bytes of a config access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +79,13 @@ pub struct Known {
     pub express: u16,
 }
 
+/// The root port's memory windows, and those of them that hold prefetchable memory.
+const ROOT_WINDOWS: RangeInclusive<u16> = 0x20..=0x2c;
+const PREFETCHABLE: RangeInclusive<u16> = 0x24..=0x2c;
+
+/// The root port.
+const ROOT_PORT: Bdfn = Bdfn::from_u16(0);
+
 /// In the PCI Express capability.
 const DEVICE_CONTROL: u16 = 8;
 /// Report correctable, non-fatal, fatal errors and unsupported requests.
@@ -117,6 +127,7 @@ impl<I: Mmio, R: Ram> ConfigAccess for Phb4<I, R> {
         if function.bdfn.as_u16() == 0 {
             self.usable()?;
             self.set_up_root_port();
+            self.command_root_port();
             return ioda::alive(&self.regs);
         }
         if function.express == 0 {
@@ -130,7 +141,10 @@ impl<I: Mmio, R: Ram> ConfigAccess for Phb4<I, R> {
     fn config_read(&mut self, function: Bdfn, register: Register) -> Outcome<u32> {
         self.reachable(function)?;
         let value = if function.bus() == 0 {
-            self.root_read(register)
+            if self.ioda == Ioda::Two {
+                return self.root_read_phb3(register);
+            }
+            self.root_read(register, ROOT_WINDOWS, |at| regs4::root_get(&self.regs, at))
         } else {
             self.select(function, register);
             let data = CONFIG_DATA + u64::from(register.offset & 3);
@@ -149,7 +163,17 @@ impl<I: Mmio, R: Ram> ConfigAccess for Phb4<I, R> {
     fn config_write(&mut self, function: Bdfn, register: Register, value: u32) -> Outcome {
         self.reachable(function)?;
         if function.bus() == 0 {
-            self.root_write(register, value);
+            if self.ioda == Ioda::Two {
+                return self.root_write_phb3(register, value);
+            }
+            let get = |at| regs4::root_get(&self.regs, at);
+            if let Some((at, word)) = self.root_word(register, value, ROOT_WINDOWS, get) {
+                if ROOT_WINDOWS.contains(&at) {
+                    self.bridge_windows.set(at, word);
+                } else {
+                    regs4::root_set(&self.regs, at, word);
+                }
+            }
         } else {
             self.select(function, register);
             let data = CONFIG_DATA + u64::from(register.offset & 3);
@@ -164,6 +188,7 @@ impl<I: Mmio, R: Ram> ConfigAccess for Phb4<I, R> {
 }
 
 /// Bits that a one clears, which a read-modify-write of the other bytes must not write back.
+#[inline(always)]
 const fn ones_clear(offset: u16) -> u32 {
     match offset {
         0x04 => 0xf900_0000,
@@ -184,10 +209,12 @@ impl BridgeWindows {
     /// Both closed, the prefetchable one with 64-bit addresses.
     pub const CLOSED: Self = Self([0x0000_fff0, 0x0001_fff1, 0, 0]);
 
+    #[inline(always)]
     fn get(&self, offset: u16) -> u32 {
         self.0.get(Self::index(offset)).copied().unwrap_or(0)
     }
 
+    #[inline(always)]
     fn set(&mut self, offset: u16, value: u32) {
         let value = match offset {
             0x20 => value & 0xfff0_fff0,
@@ -230,13 +257,27 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     }
 
     /// Four bytes of the root port as hardware has them.
+    #[inline(never)]
     pub(super) fn root_get(&self, offset: u16) -> u32 {
-        self.regs.read32(ROOT_CONFIG + u64::from(offset)).swap_bytes()
+        match self.ioda {
+            Ioda::Three => regs4::root_get(&self.regs, offset),
+            Ioda::Two => {
+                self.select(ROOT_PORT, Register::word(offset));
+                self.regs.read32(CONFIG_DATA).swap_bytes()
+            }
+        }
     }
 
     /// Writes four bytes of the root port.
+    #[inline(never)]
     pub(super) fn root_set(&self, offset: u16, value: u32) {
-        self.regs.write32(ROOT_CONFIG + u64::from(offset), value.swap_bytes());
+        match self.ioda {
+            Ioda::Three => regs4::root_set(&self.regs, offset, value),
+            Ioda::Two => {
+                self.select(ROOT_PORT, Register::word(offset));
+                self.regs.write32(CONFIG_DATA, value.swap_bytes());
+            }
+        }
     }
 
     /// Changes bits of four bytes of the root port, leaving alone those that a one would clear.
@@ -245,37 +286,59 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         self.root_set(offset, old & !clear | set);
     }
 
-    fn root_read(&self, register: Register) -> u32 {
+    /// What a register of the root port shows: what is in `kept` from here, else what `get` gives.
+    #[inline(always)]
+    fn root_read(&self, register: Register, kept: RangeInclusive<u16>, get: impl Fn(u16) -> u32) -> u32 {
         let word = match register.offset & !3 {
             at if at >= ROOT_CONFIG_SIZE => u32::MAX,
-            at @ 0x20..=0x2c => self.bridge_windows.get(at),
+            at if kept.contains(&at) => self.bridge_windows.get(at),
             0x30 => 0,
             // No I/O window.
-            0x1c => self.root_get(0x1c) | 0x01f1,
-            at => self.root_get(at),
+            0x1c => get(0x1c) | 0x01f1,
+            at => get(at),
         };
         word >> (8 * (register.offset & 3)) & register.width.ones()
     }
 
-    fn root_write(&mut self, register: Register, value: u32) {
+    /// What the four bytes that hold a register of the root port become by a write, and where they are.
+    #[inline(always)]
+    fn root_word(
+        &self,
+        register: Register,
+        value: u32,
+        kept: RangeInclusive<u16>,
+        get: impl Fn(u16) -> u32,
+    ) -> Option<(u16, u32)> {
         let at = register.offset & !3;
         if at >= ROOT_CONFIG_SIZE || at == 0x30 {
-            return;
+            return None;
         }
-        let emulated = matches!(at, 0x20..=0x2c);
-        let word = if register.width == Width::Four {
-            value
-        } else {
-            let old =
-                if emulated { self.bridge_windows.get(at) } else { self.root_get(at) & !ones_clear(at) };
-            let shift = 8 * (register.offset & 3);
-            let mask = register.width.ones() << shift;
-            old & !mask | value << shift & mask
-        };
-        if emulated {
-            self.bridge_windows.set(at, word);
-        } else {
+        if register.width == Width::Four {
+            return Some((at, value));
+        }
+        let old = if kept.contains(&at) { self.bridge_windows.get(at) } else { get(at) & !ones_clear(at) };
+        let shift = 8 * (register.offset & 3);
+        let mask = register.width.ones() << shift;
+        Some((at, old & !mask | value << shift & mask))
+    }
+
+    #[inline(never)]
+    fn root_read_phb3(&self, register: Register) -> Outcome<u32> {
+        let value = self.root_read(register, PREFETCHABLE, |at| self.root_get(at));
+        if value == register.width.ones() {
+            ioda::alive(&self.regs)?;
+        }
+        Ok(value)
+    }
+
+    #[inline(never)]
+    fn root_write_phb3(&mut self, register: Register, value: u32) -> Outcome {
+        if let Some((at, word)) = self.root_word(register, value, PREFETCHABLE, |at| self.root_get(at)) {
+            if PREFETCHABLE.contains(&at) {
+                self.bridge_windows.set(at, word);
+            }
             self.root_set(at, word);
         }
+        ioda::alive(&self.regs)
     }
 }

@@ -1,12 +1,13 @@
-//! What the DMA-window engine asks of a PHB4: TVEs, kills, freezing; and what OPAL asks about windows.
+//! What the DMA-window engine asks of a bridge: TVEs, kills, freezing; and what OPAL asks about windows.
 //!
 //! Kills follow `reference/phb-dma-windows.md` §8.2. A page kill can be lost (erratum HW560152), so there is none:
 //! the smallest is a PE.
 
+use super::generation::Ioda;
 use super::ioda::{self, TableId};
 use super::phb4::{Health, Phb4};
 use super::regs4::{CTRLR, DMA_SYNC, DmaSync, FENCED, Q_DMA_R, Reg, TCE_KILL, TceKill, Word};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::hw::fault::{Fault, Outcome};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
@@ -56,10 +57,14 @@ pub trait DmaWindows {
     /// Changes a setting.
     ///
     /// # Errors
-    /// `WrongState` when a live window would move or lose a part, `Hardware` when the bridge doesn't answer.
+    /// `Unsupported` when the bridge doesn't have it, `WrongState` when a live window would move or lose a part,
+    /// `Hardware` when the bridge doesn't answer.
     fn set_option(&mut self, option: PhbOption, on: bool) -> Result;
     /// A setting.
-    fn option(&self, option: PhbOption) -> bool;
+    ///
+    /// # Errors
+    /// `Unsupported` when the bridge doesn't have it.
+    fn option(&self, option: PhbOption) -> Result<bool>;
     /// The first open window whose TVE is at or after that place of the TVT.
     fn next_window(&self, from: usize) -> Option<(Slot, Tve)>;
     /// Whether it can be used.
@@ -94,7 +99,7 @@ impl<I: Mmio, R: Ram> Bridge for Phb4<I, R> {
     #[inline(always)]
     fn try_forget(&mut self, pe: PeNumber) -> bool {
         // A fenced bridge answers all ones, which says that the queue is full or that the kill runs.
-        self.try_kill(pe) && !Q_DMA_R.read(&self.regs).kill_running()
+        self.try_kill(pe) && Q_DMA_R.read(&self.regs).busy() == 0
     }
 
     #[inline(always)]
@@ -104,12 +109,12 @@ impl<I: Mmio, R: Ram> Bridge for Phb4<I, R> {
         }
         DMA_SYNC.write(&self.regs, self.sync_start);
         let done = self.sync_done.bits();
-        !Q_DMA_R.read(&self.regs).kill_running() && DMA_SYNC.read(&self.regs).bits() & done == done
+        Q_DMA_R.read(&self.regs).busy() == 0 && DMA_SYNC.read(&self.regs).bits() & done == done
     }
 
     #[cold]
     fn invalidate(&mut self, kill: Kill) -> Outcome {
-        self.wait_longer(TCE_KILL, Fault::KillQueue, |kill| kill.pending() == 0)?;
+        self.wait_longer(self.kill_gate, Fault::KillQueue, |kill| kill.pending() == 0)?;
         self.start_kill(kill);
         DMA_SYNC.write(&self.regs, self.sync_start);
         let done = self.sync_done.bits();
@@ -159,7 +164,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 
     /// The queue takes a kill.
     #[inline(always)]
-    fn start_kill(&self, kill: Kill) {
+    pub(super) fn start_kill(&self, kill: Kill) {
         let mut value = TceKill::default();
         match kill {
             Kill::All => value.set_all(true),
@@ -175,7 +180,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     /// orders them.
     #[inline(always)]
     fn try_kill(&self, pe: PeNumber) -> bool {
-        let free = TCE_KILL.read(&self.regs).pending() == 0;
+        let free = self.kill_gate.read(&self.regs).pending() == 0;
         if free {
             self.start_kill(Kill::Pe(pe));
         }
@@ -248,7 +253,7 @@ impl<I: Mmio, R: Ram> DmaWindows for Phb4<I, R> {
     }
 
     fn set_option(&mut self, option: PhbOption, on: bool) -> Result {
-        if self.option(option) == on {
+        if self.option(option)? == on {
             return Ok(());
         }
         self.usable()?;
@@ -264,16 +269,17 @@ impl<I: Mmio, R: Ram> DmaWindows for Phb4<I, R> {
             }
             PhbOption::MmioEehDisable => new.mmio_eeh_disable = on,
         }
-        CTRLR.write(&self.regs, new.control(self.generation));
+        CTRLR.write(&self.regs, new.control(self.control));
         ioda::alive(&self.regs)?;
         self.set_options(new);
         Ok(())
     }
 
-    fn option(&self, option: PhbOption) -> bool {
+    fn option(&self, option: PhbOption) -> Result<bool> {
         match option {
-            PhbOption::Tve1At4GiB => self.options.select == Select::FourGiB,
-            PhbOption::MmioEehDisable => self.options.mmio_eeh_disable,
+            _ if self.ioda == Ioda::Two => Err(Error::Unsupported(&"PHB option")),
+            PhbOption::Tve1At4GiB => Ok(self.options.select == Select::FourGiB),
+            PhbOption::MmioEehDisable => Ok(self.options.mmio_eeh_disable),
         }
     }
 

@@ -3,7 +3,9 @@
 //! Freezes that the OS sets are remembered here too: QEMU's bridge doesn't derive PEEV from PESTA and PESTB.
 
 use super::dma::FROZEN;
+use super::generation::Ioda;
 use super::ioda::{self, TableId};
+use super::phb3::regs as regs3;
 use super::phb4::{Health, Phb4};
 use super::regs4::{self, ETU_ERR_SUMMARY, FENCED, PBL_ERRORS, REGB_ERRORS};
 use super::touched::Touched;
@@ -124,7 +126,7 @@ impl<I: Mmio, R: Ram> Eeh for Phb4<I, R> {
             ioda::alive(&self.regs)?;
         }
         if summary != 0 {
-            clear_errors(&self.regs);
+            self.clear_errors(&self.regs, true);
         }
         let runs = |table| ioda::read(&self.regs, table, pe.index()) & FROZEN == 0;
         let all = (directions.mmio || runs(TableId::PestA)) && (directions.dma || runs(TableId::PestB));
@@ -242,6 +244,43 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         }
     }
 
+    /// Clears what errors a bridge shows (§11.3), through the window or through the back door. `root`: in the root
+    /// port too, which a PHB3's back door doesn't reach.
+    #[inline(never)]
+    pub(super) fn clear_errors(&self, window: &dyn Mmio, root: bool) {
+        let fir = regs4::LEM_FIR.read(window);
+        match self.ioda {
+            Ioda::Three => {
+                clear_root_port(
+                    |at| regs4::root_get(window, at),
+                    |at, value| regs4::root_set(window, at, value),
+                );
+                clear_group(window, regs4::PBL_ERRORS);
+                clear_group(window, regs4::REGB_ERRORS);
+            }
+            Ioda::Two => {
+                if root {
+                    clear_root_port(|at| self.root_get(at), |at, value| self.root_set(at, value));
+                }
+                for status in [regs3::AGENT_STATUS, regs3::PORT_STATUS, regs3::ROOT_STATUS] {
+                    status.write(window, status.read(window));
+                }
+            }
+        }
+        for group in self.generation.errors {
+            clear_group(window, group.base);
+        }
+        regs4::LEM_FIR_AND.write(window, !fir);
+        regs4::LEM_WOF.write(window, 0);
+        regs4::LEM_ERROR_MASK.write(window, self.generation.lem_mask);
+    }
+
+    /// Where its error groups begin.
+    pub(super) fn error_groups(&self) -> impl Iterator<Item = u64> {
+        let core: &[u64] = if self.ioda == Ioda::Three { &[PBL_ERRORS, REGB_ERRORS] } else { &[] };
+        core.iter().copied().chain(self.generation.errors.iter().map(|group| group.base))
+    }
+
     fn clear_pest(&self, pe: usize) {
         if let Ok(pe) = self.limits.pe(pe as u64) {
             self.thaw(pe);
@@ -249,11 +288,8 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     }
 }
 
-/// Where the error groups begin.
-pub(super) const ERROR_GROUPS: [u64; 7] = [PBL_ERRORS, REGB_ERRORS, 0xd00, 0xd80, 0xe00, 0xe80, 0xc80];
-
 /// Clears what one error group shows.
-pub(super) fn clear_group(window: &(impl Mmio + ?Sized), base: u64) {
+pub(super) fn clear_group(window: &dyn Mmio, base: u64) {
     let status = window.read64(base + regs4::group::STATUS);
     window.write64(base + regs4::group::STATUS, status);
     for at in [regs4::group::FIRST, regs4::group::LOG0, regs4::group::LOG1] {
@@ -261,25 +297,16 @@ pub(super) fn clear_group(window: &(impl Mmio + ?Sized), base: u64) {
     }
 }
 
-/// Clears what errors a bridge shows (§11.3). Works through the window and through the back door.
-pub(super) fn clear_errors(window: &(impl Mmio + ?Sized)) {
-    let fir = regs4::LEM_FIR.read(window);
-    // Root port: status of the secondary side, of the device, AER.
-    for (offset, keep, ones) in [
+/// Root port: status of the secondary side, of the device, AER.
+fn clear_root_port(read: impl Fn(u16) -> u32, write: impl Fn(u16, u32)) {
+    for (at, keep, ones) in [
         (0x1c, 0x00ff_ffff, 0xff00_0000),
         (0x50, 0xfff0_ffff, 0x000f_0000),
         (0x104, 0, u32::MAX),
         (0x110, 0, u32::MAX),
         (0x130, 0, u32::MAX),
     ] {
-        let at = regs4::ROOT_CONFIG + offset;
-        let old = if keep == 0 { 0 } else { window.read32(at).swap_bytes() };
-        window.write32(at, (old & keep | ones).swap_bytes());
+        let old = if keep == 0 { 0 } else { read(at) };
+        write(at, old & keep | ones);
     }
-    for base in ERROR_GROUPS {
-        clear_group(window, base);
-    }
-    regs4::LEM_FIR_AND.write(window, !fir);
-    regs4::LEM_WOF.write(window, 0);
-    regs4::LEM_ERROR_MASK.write(window, 0);
 }

@@ -5,9 +5,10 @@
 //! Every other freeze is EEH's.
 
 use super::dma::FROZEN;
-use super::eeh::{ERROR_GROUPS, clear_errors, clear_group};
+use super::eeh::clear_group;
 use super::fault_queue::{Cause, DmaFault, Found, Record};
-use super::init::{PBL_ENABLES, REGB_ENABLES};
+use super::generation::Ioda;
+use super::init::{PBL_ENABLES, REGB_INIT};
 use super::ioda::{self, TableId};
 use super::phb4::{Health, Phb4};
 use super::regs4::{FENCED, PBL_ERRORS, REGB_ERRORS, group};
@@ -86,7 +87,7 @@ impl<I: Mmio, R: Ram> DmaFaults for Phb4<I, R> {
         }
         self.faults.enable(pe, on);
         if on && core::mem::take(&mut self.masked) {
-            self.enable_errors();
+            self.interrupt_errors();
         }
         self.go_on();
         Ok(())
@@ -130,7 +131,7 @@ impl<I: Mmio, R: Ram> DmaFaults for Phb4<I, R> {
             return;
         }
         if self.faults.is_used() && self.look() == Ok(true) {
-            for base in ERROR_GROUPS {
+            for base in self.error_groups() {
                 clear_group(&self.regs, base);
             }
             // What came between has no interrupt of its own; what comes now has.
@@ -138,7 +139,7 @@ impl<I: Mmio, R: Ram> DmaFaults for Phb4<I, R> {
             return;
         }
         // Nothing that ends by itself: no more of it until NEXT_ERROR says that there is none.
-        for base in ERROR_GROUPS {
+        for base in self.error_groups() {
             let enable = base + group::INTERRUPT;
             let active = self.regs.read64(base + group::STATUS);
             self.regs.write64(enable, self.regs.read64(enable) & !active);
@@ -245,20 +246,20 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     /// NEXT_ERROR found nothing: errors interrupt again. Those that froze nothing end here.
     pub(super) fn unmask(&mut self) {
         if core::mem::take(&mut self.masked) {
-            clear_errors(&self.regs);
-            self.enable_errors();
+            self.clear_errors(&self.regs, true);
+            self.interrupt_errors();
         }
     }
 
-    fn enable_errors(&self) {
-        let enable = |base, bits| self.regs.write64(base + group::INTERRUPT, bits);
-        enable(PBL_ERRORS, PBL_ENABLES[0]);
-        // While the link is down on purpose none of its errors is news.
-        if self.health == Health::Working {
-            enable(REGB_ERRORS, REGB_ENABLES[0]);
+    /// Lets errors interrupt again.
+    fn interrupt_errors(&self) {
+        if self.ioda == Ioda::Three {
+            self.regs.write64(PBL_ERRORS + group::INTERRUPT, PBL_ENABLES[0]);
+            // While the link is down on purpose none of its errors is news.
+            if self.health == Health::Working {
+                self.regs.write64(REGB_ERRORS + group::INTERRUPT, REGB_INIT[0]);
+            }
         }
-        for errors in &self.generation.errors {
-            enable(errors.base, errors.interrupt);
-        }
+        self.enable_errors();
     }
 }

@@ -3,12 +3,12 @@
 //!
 //! Every value is written, whatever the machine may have preset.
 
+use super::generation::Ioda;
 use super::ioda::{self, TableId};
 use super::phb4::{Interrupts, Phb4};
 use super::regs4::{self, *};
 use super::windows::M32_PCI_START;
 use crate::error::{Error, Result};
-use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::iommu::{Bridge, Kill};
@@ -17,44 +17,60 @@ use crate::sync::wait_until;
 /// The core leaves reset in this time.
 const CORE_RESET_US: u64 = 200_000;
 
-/// Offsets of the root port's config space.
-mod root {
-    pub const COMMAND: u16 = 0x04;
-    pub const BUSES: u16 = 0x18;
-    pub const DEVICE_CONTROL: u16 = 0x50;
-    pub const DEVICE_CONTROL_2: u16 = 0x70;
-    pub const LINK_CONTROL_2: u16 = 0x78;
-    pub const AER_UNCORRECTABLE: u16 = 0x104;
-    pub const AER_UNCORRECTABLE_MASK: u16 = 0x108;
-    pub const AER_CORRECTABLE: u16 = 0x110;
-    pub const AER_CAPABILITIES: u16 = 0x118;
-    pub const AER_ROOT_STATUS: u16 = 0x130;
-}
+/// Of the root port's config space.
+const LINK_CONTROL_2: u16 = 0x78;
+const COMMAND: u16 = 0x04;
 
-/// Errors of the PCIe core that are reported while the link is up: INF, ERC, FAT enables.
-pub(super) const REGB_ENABLES: [u64; 3] =
-    [0x2130_006e_fca8_bc00, 0x0080_0000_0000_0000, 0xde0f_ff91_0357_43ff];
+/// The root port's config space: offset, bits to clear, bits to set. Steps 46 to 54.
+pub const ROOT: &[(u16, u32, u32)] = &[
+    // Primary bus 0, secondary 1, all others below.
+    (0x18, u32::MAX, 0x00ff_0100),
+    // Report all errors, payloads of 128 bytes; the high half clears the status.
+    (0x50, 0xffff_00e0, 0x000f_000f),
+    // Completion timeout 16 to 55 ms, ARI forwarding.
+    (0x70, 0xf, 0x25),
+    // Poisoned, timeout and abort are handled by the bridge and its PEs.
+    (0x108, u32::MAX, 1 << 12 | 1 << 14 | 1 << 15),
+    // ECRC: generate and check.
+    (0x118, 0, 1 << 6 | 1 << 8),
+    // AER's status: uncorrectable, correctable, root.
+    (0x104, u32::MAX, u32::MAX),
+    (0x110, u32::MAX, u32::MAX),
+    (0x130, u32::MAX, u32::MAX),
+];
+
+/// Until the link has come up once, one more REGB error fences than afterwards.
+pub(super) const REGB_INIT: [u64; 3] = [0x2130_006e_fca8_bc00, 0x0080_0000_0000_0000, 0xde1f_ff91_0357_43ff];
 pub(super) const PBL_ENABLES: [u64; 3] = [0x0000_0000_4d17_80f8, 0, 0xffff_ffff_b2f8_7f07];
 const REGB_FIRST_MASK: u64 = 0x0040_0000_0000_0000;
-/// Until the link has come up once, one more REGB error fences.
-const REGB_INIT_FAT: u64 = 0xde1f_ff91_0357_43ff;
 
 impl<I: Mmio, R: Ram> Phb4<I, R> {
     /// Sets up the whole bridge but its link; PERST stays asserted.
     pub(super) fn initialise(&mut self) -> Result {
+        match self.ioda {
+            Ioda::Two => self.initialise_phb3(),
+            Ioda::Three => self.initialise_phb4(),
+        }
+    }
+
+    fn initialise_phb4(&mut self) -> Result {
         let window = &self.regs;
         LEM_ERROR_MASK.write(window, u64::MAX);
         TCE_TAG_ENABLE.write(window, u64::MAX);
         self.start_core()?;
         self.set_up_decoding();
-        self.write_tables()?;
+        self.write_tables();
+        self.invalidate(Kill::All)?;
         let window = &self.regs;
         for register in [DLP_ERRLOG1, DLP_ERRLOG2, DLP_ERR_STATUS] {
             register.write(window, u64::MAX);
         }
         DLP_ERR_COUNTERS.write(window, 0);
         self.set_up_root_port();
+        self.command_root_port();
+        self.set_up_core_errors();
         self.set_up_errors();
+        self.enable_errors();
         TCE_SPEC_CTL.write(&self.regs, 0);
         TIMEOUT_CTRL1.write(&self.regs, 0x0015_1500_0015_0000);
         TIMEOUT_CTRL2.write(&self.regs, 0x0000_1515_0000_0000);
@@ -80,7 +96,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         if let Some(value) = self.generation.phy_equalisation {
             PHY_EQ_CNTL.write(window, value);
         }
-        self.root_set(root::LINK_CONTROL_2, 0x07fe_0000 | u32::from(self.max_link_speed));
+        self.root_set(LINK_CONTROL_2, 0x07fe_0000 | u32::from(self.max_link_speed));
         let mut reset = CRESET.read(window);
         reset.set_link_layers(false);
         reset.set_pbl(false);
@@ -98,7 +114,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     fn set_up_decoding(&self) {
         let window = &self.regs;
         let Interrupts { base, notify } = self.interrupts;
-        CTRLR.write(window, self.options.control(self.generation));
+        CTRLR.write(window, self.options.control(self.control));
         INT_NOTIFY_ADDR.write(window, notify);
         INT_NOTIFY_INDEX.write(window, base.0.into());
         let mut lsi = LsiSourceId::default();
@@ -122,7 +138,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     }
 
     /// Steps 30 to 41: on-chip tables, from the shadow.
-    fn write_tables(&mut self) -> Outcome {
+    pub(super) fn write_tables(&mut self) {
         let window = &self.regs;
         // Erratum: the first PESTA entry must be written before any other table.
         ioda::write(window, TableId::PestA, 0, 0);
@@ -135,38 +151,29 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         ioda::fill(window, TableId::PestA, (0..pes).map(|_| 0));
         ioda::fill(window, TableId::PestB, (0..pes).map(|_| 0));
         ioda::fill(window, TableId::Peev, (0..pes / 64).map(|_| 0));
+        self.ivt.restart(window, &self.ram);
         self.frozen = super::eeh::SoftwareFreezes::default();
         self.masked = false;
         self.forget_requesters();
-        self.invalidate(Kill::All)
     }
 
-    /// Steps 46 to 54 and 125.
+    /// The root port's config space.
     pub(super) fn set_up_root_port(&self) {
-        // Primary bus 0, secondary 1, all others below.
-        self.root_set(root::BUSES, 0x00ff_0100);
-        // Report all errors, payloads of 128 bytes; the high half clears the status.
-        let control = self.root_get(root::DEVICE_CONTROL) & 0xff1f;
-        self.root_set(root::DEVICE_CONTROL, 0x000f_0000 | control | 0xf);
-        // Completion timeout 16 to 55 ms, ARI forwarding.
-        self.root_change(root::DEVICE_CONTROL_2, 0xf, 0x25);
-        // Poisoned, timeout and abort are handled by the bridge and its PEs.
-        self.root_set(root::AER_UNCORRECTABLE_MASK, 1 << 12 | 1 << 14 | 1 << 15);
-        // ECRC: generate and check.
-        self.root_change(root::AER_CAPABILITIES, 0, 1 << 6 | 1 << 8);
-        for status in [root::AER_UNCORRECTABLE, root::AER_CORRECTABLE, root::AER_ROOT_STATUS] {
-            self.root_set(status, u32::MAX);
+        for &(offset, clear, set) in self.generation.root {
+            self.root_change(offset, clear, set);
         }
-        // Memory and bus master; the high half clears the status.
-        self.root_set(root::COMMAND, 0xf900_0006);
     }
 
-    /// Steps 55 to 121 and 126 to 131.
-    fn set_up_errors(&self) {
+    /// Memory and bus master; the high half clears the status.
+    pub(super) fn command_root_port(&self) {
+        self.root_set(COMMAND, self.generation.root_command);
+    }
+
+    /// Steps 55 to 76: errors of the core.
+    fn set_up_core_errors(&self) {
         let window = &self.regs;
-        let fat = [REGB_ENABLES[0], REGB_ENABLES[1], REGB_INIT_FAT];
         for (base, [inf, erc, fat], first_mask) in
-            [(PBL_ERRORS, PBL_ENABLES, 0), (REGB_ERRORS, fat, REGB_FIRST_MASK)]
+            [(PBL_ERRORS, PBL_ENABLES, 0), (REGB_ERRORS, REGB_INIT, REGB_FIRST_MASK)]
         {
             for (at, value) in [
                 (group::STATUS, u64::MAX),
@@ -182,7 +189,12 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
                 window.write64(base + at, value);
             }
         }
-        for errors in &self.generation.errors {
+    }
+
+    /// Steps 77 to 121: the bridge's own errors, none of which is reported yet.
+    pub(super) fn set_up_errors(&self) {
+        let window = &self.regs;
+        for errors in self.generation.errors {
             for (at, value) in [
                 (group::FIRST, 0),
                 (group::FREEZE, errors.freeze),
@@ -191,7 +203,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
                 (group::FENCE, errors.fence),
                 (group::LOG0, 0),
                 (group::LOG1, 0),
-                (group::STATUS_MASK, 0),
+                (group::STATUS_MASK, errors.status_mask),
                 (group::FIRST_MASK, errors.first_mask),
             ] {
                 window.write64(errors.base + at, value);
@@ -201,10 +213,15 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         LEM_ACTION0.write(window, u64::MAX);
         LEM_ACTION1.write(window, u64::MAX);
         LEM_WOF.write(window, 0);
-        for errors in &self.generation.errors {
+    }
+
+    /// Steps 126 to 131.
+    pub(super) fn enable_errors(&self) {
+        let window = &self.regs;
+        for errors in self.generation.errors {
             window.write64(errors.base + group::INTERRUPT, errors.interrupt);
         }
-        LEM_ERROR_MASK.write(window, 0);
+        LEM_ERROR_MASK.write(window, self.generation.lem_mask);
     }
 }
 

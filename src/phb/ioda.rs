@@ -10,33 +10,56 @@ use crate::hw::fault::{Fault, Outcome};
 use crate::hw::mmio::Mmio;
 use alloc::vec::Vec;
 
-/// A table, by its number in IODA_ADDR.
+/// A table. PHB3's and PHB4's numbers agree but for the one that routes interrupts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableId {
     /// P, Q and PE of four interrupt sources per word.
     #[doc(alias = "IODA3_TBL_MIST")]
-    Mist = 2,
+    Mist,
+    /// Where a PHB3's LSIs go.
+    #[doc(alias = "IODA2_TBL_LXIVT")]
+    Lxivt,
+    /// Which of a PHB3's MSIs were rejected.
+    #[doc(alias = "IODA2_TBL_RBA")]
+    Rba,
     /// Not used; cleared.
     #[doc(alias = "IODA3_TBL_MRT")]
-    Mrt = 6,
+    Mrt,
     /// MMIO of a PE is frozen.
     #[doc(alias = "IODA3_TBL_PESTA")]
-    PestA = 7,
+    PestA,
     /// DMA of a PE is stopped.
     #[doc(alias = "IODA3_TBL_PESTB")]
-    PestB = 8,
+    PestB,
     /// DMA windows.
     #[doc(alias = "IODA3_TBL_TVT")]
-    Tvt = 9,
-    /// MMIO windows, two words each.
+    Tvt,
+    /// MMIO windows, two words each; a PHB3's M64BT, one word each.
     #[doc(alias = "IODA3_TBL_MBT")]
-    Mbt = 16,
-    /// PE of each segment of the windows that use one of its columns.
+    Mbt,
+    /// PE of each segment of the windows that use one of its columns; a PHB3's M32DT.
     #[doc(alias = "IODA3_TBL_MDT")]
-    Mdt = 17,
+    Mdt,
     /// Which PEs are frozen.
     #[doc(alias = "IODA3_TBL_PEEV")]
-    Peev = 20,
+    Peev,
+}
+
+impl TableId {
+    /// Its number in IODA_ADDR.
+    const fn number(self) -> u8 {
+        match self {
+            Self::Mist | Self::Lxivt => 2,
+            Self::Rba => 4,
+            Self::Mrt => 6,
+            Self::PestA => 7,
+            Self::PestB => 8,
+            Self::Tvt => 9,
+            Self::Mbt => 16,
+            Self::Mdt => 17,
+            Self::Peev => 20,
+        }
+    }
 }
 
 /// All four sources of a MIST word.
@@ -45,20 +68,20 @@ const ALL_LANES: u8 = 0xf;
 #[inline(always)]
 fn first(table: TableId) -> IodaAddr {
     let mut address = IodaAddr::default();
-    address.set_table(table as u8);
+    address.set_table(table.number());
     address.set_lanes(if table == TableId::Mist { ALL_LANES } else { 0 });
     address
 }
 
 #[inline(always)]
-fn select<I: Mmio>(window: &I, mut address: IodaAddr, index: usize) {
+fn select<I: Mmio + ?Sized>(window: &I, mut address: IodaAddr, index: usize) {
     address.set_index(index as u16);
     IODA_ADDR.write(window, address);
 }
 
 /// Writes one entry.
 #[inline(always)]
-pub fn write<I: Mmio>(window: &I, table: TableId, index: usize, value: u64) {
+pub fn write<I: Mmio + ?Sized>(window: &I, table: TableId, index: usize, value: u64) {
     select(window, first(table), index);
     IODA_DATA0.write(window, value);
 }
@@ -73,7 +96,7 @@ pub fn write_lane<I: Mmio>(window: &I, index: usize, lane: u8, value: u64) {
 
 /// Reads one entry.
 #[inline(always)]
-pub fn read<I: Mmio>(window: &I, table: TableId, index: usize) -> u64 {
+pub fn read<I: Mmio + ?Sized>(window: &I, table: TableId, index: usize) -> u64 {
     select(window, first(table), index);
     IODA_DATA0.read(window)
 }
@@ -93,7 +116,7 @@ pub fn fill<I: Mmio>(window: &I, table: TableId, values: impl Iterator<Item = u6
 /// # Errors
 /// When it is fenced.
 #[inline(always)]
-pub fn alive<I: Mmio>(window: &I) -> Outcome {
+pub fn alive<I: Mmio + ?Sized>(window: &I) -> Outcome {
     if CPU_LOADSTORE_STATUS.read(window) == FENCED { Err(Fault::Fenced) } else { Ok(()) }
 }
 
@@ -159,7 +182,7 @@ impl Shadow {
     /// # Errors
     /// When the bridge is fenced; the shadow is then as before.
     #[inline(always)]
-    pub fn write<I: Mmio>(&mut self, window: &I, index: usize, value: u64) -> Outcome {
+    pub fn write<I: Mmio + ?Sized>(&mut self, window: &I, index: usize, value: u64) -> Outcome {
         let first = self.first;
         let update = self.update(index, value)?;
         select(window, first, index);
@@ -212,7 +235,7 @@ impl Shadow {
     }
 
     /// Writes to hardware, for every entry that isn't 0, what `value` makes of it. The shadow stays.
-    pub fn write_open<I: Mmio>(&self, window: &I, value: impl Fn(u64) -> u64) {
+    pub fn write_open<I: Mmio>(&self, window: &I, value: fn(u64) -> u64) {
         for (index, word) in self.words().enumerate().filter(|(_, word)| *word != 0) {
             write(window, self.table, index, value(word));
         }
@@ -225,14 +248,16 @@ impl Shadow {
     }
 
     /// Writes to hardware, for every changed entry, what `value` says. The shadow stays.
-    pub fn write_changed<I: Mmio>(&self, window: &I, value: impl Fn(usize) -> u64) {
+    #[inline(never)]
+    pub fn write_changed<I: Mmio>(&self, window: &I, value: &dyn Fn(usize) -> u64) {
         for index in self.touched.clone().take() {
             write(window, self.table, index, value(index));
         }
     }
 
     /// Puts changed entries of the shadow back to what `initial` says.
-    pub fn restart(&mut self, initial: impl Fn(usize) -> u64) {
+    #[inline(never)]
+    pub fn restart(&mut self, initial: &dyn Fn(usize) -> u64) {
         for index in self.touched.take() {
             if let Some(word) = self.words.get_mut(index) {
                 *word = initial(index);

@@ -18,6 +18,7 @@ pub mod inject;
 pub mod ioda;
 pub mod msi;
 pub mod pe;
+pub mod phb3;
 pub mod phb4;
 pub mod port;
 pub mod regs4;
@@ -30,6 +31,7 @@ pub mod windows;
 pub use bring_up::{Addresses, StackNode, bring_up, stacks, start_links};
 
 use crate::error::{Error, Result};
+use crate::interrupts::xics::XicsSource;
 use crate::iommu::{PeLimits, Translation};
 use crate::sync::{Guard, Lock};
 use crate::units::{ChipId, Isn};
@@ -88,46 +90,21 @@ pub struct PhbInfo {
     pub m32_pci_start: u64,
     /// M64; addresses are the same on the bus.
     pub m64: Range<u64>,
-    /// MMIO windows, M32 included.
-    pub mmio_windows: u8,
+    /// The M64 windows that the OS may use.
+    pub m64_windows: Range<u8>,
     /// RTT.
     pub rtt: TableRange,
     /// PELT-V.
     pub peltv: TableRange,
     /// PEST.
     pub pest: TableRange,
+    /// IVT, on a PHB3.
+    pub ivt: Option<TableRange>,
+    /// Bytes of its diagnostic data.
+    pub diag_size: u32,
 }
 
 impl PhbInfo {
-    #[expect(clippy::too_many_arguments, reason = "a record of unrelated facts, made in one place")]
-    fn new(
-        identity: Identity,
-        version: u64,
-        limits: PeLimits,
-        sources: u16,
-        mmio_windows: u8,
-        interrupt_base: Isn,
-        windows: &stack::Windows,
-        tables: &tables::Tables,
-    ) -> Self {
-        Self {
-            identity,
-            version,
-            limits,
-            sources,
-            interrupt_base,
-            registers: windows.registers,
-            interrupt_pages: windows.interrupts,
-            m32: windows.m32.clone(),
-            m32_pci_start: windows::M32_PCI_START,
-            m64: windows.m64.clone(),
-            mmio_windows,
-            rtt: (tables.rtt, tables::RTT_SIZE),
-            peltv: (tables.peltv, tables.peltv_size()),
-            pest: (tables.pest, tables.pest_size()),
-        }
-    }
-
     /// First of the eight LSIs: INTA to INTD, two unused, INF, ER.
     pub fn first_lsi(&self) -> Isn {
         Isn(self.interrupt_base.0 + u32::from(self.sources - msi::LSIS))
@@ -164,8 +141,10 @@ pub struct Locked {
     pub limits: PeLimits,
     /// Interrupt sources, the eight LSIs at the end included.
     pub sources: u16,
-    /// MMIO windows, M32 included.
-    pub mmio_windows: u8,
+    /// The M64 windows that the OS may use.
+    pub m64_windows: Range<u8>,
+    /// Its interrupts.
+    isns: Range<Isn>,
     /// What its DMA windows can be.
     pub translation: &'static Translation,
     bridge: Lock<Box<dyn Phb>>,
@@ -179,11 +158,17 @@ impl Locked {
         Self {
             limits: info.limits,
             sources: info.sources,
-            mmio_windows: info.mmio_windows,
+            m64_windows: info.m64_windows.clone(),
+            isns: info.interrupt_base..Isn(info.interrupt_base.0 + u32::from(info.sources)),
             translation: info.identity.translation,
             bridge: Lock::new(bridge),
             shown: AtomicU64::new(0),
         }
+    }
+
+    /// The bridge's own number of a source, which may be given as a global one.
+    pub fn local_source(&self, number: u64) -> u64 {
+        phb3::local_source(number, self.isns.start)
     }
 
     /// Locks it for a call.
@@ -195,6 +180,22 @@ impl Locked {
     /// Locks it if nobody else has.
     pub fn try_lock(&self) -> Option<Guard<'_, Box<dyn Phb>>> {
         self.bridge.try_lock()
+    }
+}
+
+impl XicsSource for Locked {
+    fn isns(&self) -> Range<Isn> {
+        self.isns.clone()
+    }
+
+    fn set_route(&self, isn: Isn, server: u16, priority: u8) -> Result {
+        let source = isn.0.wrapping_sub(self.isns.start.0).try_into();
+        self.lock().set_route(source.map_err(|_| Error::Parameter(&"interrupt"))?, server, priority)
+    }
+
+    fn route(&self, isn: Isn) -> Result<(u16, u8)> {
+        let source = isn.0.wrapping_sub(self.isns.start.0).try_into();
+        self.lock().route(source.map_err(|_| Error::Parameter(&"interrupt"))?)
     }
 }
 

@@ -1,5 +1,7 @@
-//! Message interrupts: which PE a source belongs to, and where a device writes to raise it.
+//! Message interrupts: which PE a source belongs to, and where a device writes to raise it. On a PHB3, where its sources
+//! go.
 
+use super::generation::Ioda;
 use super::ioda;
 use super::phb4::Phb4;
 use crate::error::{Error, Result};
@@ -48,18 +50,37 @@ impl Source {
     }
 }
 
-/// What OPAL asks about MSIs.
+/// What OPAL asks about interrupts that the bridge keeps.
 pub trait Msi {
     /// Gives a source to a PE; its P and Q are cleared, so it must be masked.
     ///
     /// # Errors
     /// When the bridge is fenced, broken or in reset.
     fn set_source_pe(&mut self, source: Source, pe: PeNumber) -> Outcome;
+    /// Ends a message interrupt of a PHB3. One that doesn't answer has none.
+    ///
+    /// # Errors
+    /// `Unsupported` on other bridges.
+    fn end_of_interrupt(&mut self, source: Source) -> Result;
+    /// Sends a source of a PHB3, LSIs included, to a server as hardware numbers it; priority 0xff masks it.
+    ///
+    /// # Errors
+    /// `Unsupported` on other bridges; `Parameter` when there is no such source; `Hardware` when the bridge is fenced,
+    /// broken or in reset.
+    fn set_route(&mut self, source: u16, server: u16, priority: u8) -> Result;
+    /// Where a source of a PHB3 goes.
+    ///
+    /// # Errors
+    /// `Unsupported` on other bridges; `Parameter` when there is no such source.
+    fn route(&self, source: u16) -> Result<(u16, u8)>;
 }
 
 impl<I: Mmio, R: Ram> Msi for Phb4<I, R> {
     fn set_source_pe(&mut self, source: Source, pe: PeNumber) -> Outcome {
         self.usable()?;
+        if self.ioda == Ioda::Two {
+            return self.ivt.set_pe(&self.regs, &self.ram, source.0, pe);
+        }
         let (index, lane) = (usize::from(source.0 / 4), (source.0 % 4) as u8);
         let shift = 48 - 16 * u32::from(lane);
         let value = u64::from(pe.as_u16()) << shift;
@@ -69,6 +90,56 @@ impl<I: Mmio, R: Ram> Msi for Phb4<I, R> {
         ioda::alive(&self.regs)?;
         update.commit();
         Ok(())
+    }
+
+    fn end_of_interrupt(&mut self, source: Source) -> Result {
+        self.has_ivt()?;
+        if self.answers() {
+            self.ivt.end(&self.regs, &self.ram, source.0);
+        }
+        Ok(())
+    }
+
+    fn set_route(&mut self, source: u16, server: u16, priority: u8) -> Result {
+        let lsi = self.lsi(source)?;
+        self.usable()?;
+        Ok(match lsi {
+            Some(lsi) => self.mist.write(&self.regs, lsi, lxive(server, priority)),
+            None => self.ivt.set_route(&self.regs, &self.ram, source, (server, priority)),
+        }?)
+    }
+
+    fn route(&self, source: u16) -> Result<(u16, u8)> {
+        Ok(match self.lsi(source)? {
+            Some(lsi) => {
+                let word = self.mist.get(lsi);
+                ((word >> 40) as u16, (word >> 32) as u8)
+            }
+            None => self.ivt.route(&self.ram, source),
+        })
+    }
+}
+
+/// An entry of the LXIVT.
+const fn lxive(server: u16, priority: u8) -> u64 {
+    (server as u64) << 40 | (priority as u64) << 32
+}
+
+impl<I: Mmio, R: Ram> Phb4<I, R> {
+    fn has_ivt(&self) -> Result {
+        match self.ioda {
+            Ioda::Two => Ok(()),
+            Ioda::Three => Err(Error::Unsupported(&"its interrupts aren't kept in the bridge")),
+        }
+    }
+
+    /// Which LSI a source is, if it is one.
+    fn lsi(&self, source: u16) -> Result<Option<usize>> {
+        self.has_ivt()?;
+        if source >= self.sources {
+            return Err(Error::Parameter(&"interrupt source"));
+        }
+        Ok(source.checked_sub(self.sources - LSIS).map(usize::from))
     }
 }
 

@@ -1,15 +1,16 @@
-//! A PHB4: what it consists of, and how one comes to be.
+//! A bridge: what it consists of, and how a PHB4 comes to be. A PHB3 is made in [`super::phb3`].
 
 use super::eeh::SoftwareFreezes;
 use super::fault_queue::FaultQueue;
-use super::generation::Generation;
+use super::generation::{Generation, Ioda};
 use super::ioda::{Shadow, TableId};
+use super::phb3::ivt::Ivt;
 use super::port::PortState;
-use super::regs4::{Ctrlr, DmaSync, EEH_CAP, IRQ_CAP, VERSION, Word};
+use super::regs4::{Ctrlr, DmaSync, EEH_CAP, IRQ_CAP, Reg, TceKill, VERSION, Word};
 use super::reset::SlotState;
 use super::stack::{Stack, Windows};
 use super::tables::Tables;
-use super::{Identity, Phb, PhbInfo, config, dma, windows};
+use super::{Identity, Phb, PhbInfo, config, dma, tables, windows};
 use crate::error::{Error, Result};
 use crate::hw::fault::{Fault, Outcome};
 use crate::hw::mmio::Mmio;
@@ -52,8 +53,9 @@ pub(super) struct Options {
 impl Options {
     pub(super) const DEFAULT: Self = Self { select: Select::Bit59, mmio_eeh_disable: false };
 
-    pub(super) fn control(self, generation: &Generation) -> Ctrlr {
-        let mut control = Ctrlr::from_bits(generation.ctrlr);
+    /// CTRLR, from the bits of it that are always set.
+    pub(super) fn control(self, always: u64) -> Ctrlr {
+        let mut control = Ctrlr::from_bits(always);
         control.set_tve1_at_4_gib(self.select == Select::FourGiB);
         control.set_mmio_eeh_disable(self.mmio_eeh_disable);
         control
@@ -63,17 +65,23 @@ impl Options {
 /// Sizes that follow from the number of PEs (§1.1).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
+    pub pes: u16,
     pub mbt: u8,
     pub mrt: usize,
 }
 
-/// A bridge of POWER9 or POWER10, with its registers in `I` and memory in `R`.
+/// A bridge of POWER8, POWER9 or POWER10, with its registers in `I` and memory in `R`.
 #[derive(Debug)]
 pub struct Phb4<I, R> {
     pub(super) regs: I,
     pub(super) ram: R,
     pub(super) stack: Stack,
     pub(super) generation: &'static Generation,
+    /// The generation's, near at hand.
+    pub(super) ioda: Ioda,
+    /// CTRLR's bits that are always set.
+    pub(super) control: u64,
+    pub(super) kill_gate: Reg<TceKill>,
     pub(super) info: PhbInfo,
     pub(super) limits: PeLimits,
     pub(super) sources: u16,
@@ -85,7 +93,10 @@ pub struct Phb4<I, R> {
     pub(super) m64: Range<u64>,
     pub(super) tables: Tables,
     pub(super) tvt: Shadow,
+    /// MIST; a PHB3's LXIVT.
     pub(super) mist: Shadow,
+    /// A PHB3's message interrupts; nothing on others.
+    pub(super) ivt: Ivt,
     pub(super) mbt: Shadow,
     pub(super) mdt: Shadow,
     pub(super) options: Options,
@@ -104,6 +115,35 @@ pub struct Phb4<I, R> {
     pub(super) slot: SlotState,
     pub(super) port: PortState,
     pub(super) known: Vec<config::Known>,
+}
+
+/// What a bridge's registers told.
+pub(super) struct Facts {
+    pub version: u64,
+    pub sizes: Sizes,
+    pub sources: u16,
+    pub interrupts: Interrupts,
+    pub m64_windows: Range<u8>,
+    pub max_link_speed: u8,
+    pub control: u64,
+}
+
+/// The tables whose form depends on the generation.
+pub(super) struct Shadows {
+    pub mist: Shadow,
+    pub mbt: Shadow,
+    pub ivt: Ivt,
+}
+
+/// VERSION, through the window or the back door.
+///
+/// # Errors
+/// `Hardware` when the bridge has none: it is guarded out.
+pub(super) fn version(window: &(impl Mmio + ?Sized)) -> Result<u64> {
+    match VERSION.read(window) {
+        0 | u64::MAX => Err(Error::Hardware(&"PHB has no version")),
+        version => Ok(version),
+    }
 }
 
 /// What a bridge is made from.
@@ -135,48 +175,88 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         region: &mut Region,
         reserve: &mut dyn FnMut(u16) -> Result<Interrupts>,
     ) -> Result<Self> {
-        let Parts { regs, ram, stack, generation, identity, windows } = parts;
-        stack.open(&windows)?;
-        if stack.start()? {
+        parts.stack.open(&parts.windows)?;
+        if parts.stack.start()? {
             crate::sync::wait_until(SETTLE_US, || false);
         }
-        let version = VERSION.read(&regs);
-        if version == 0 || version == u64::MAX {
-            return Err(Error::Hardware(&"PHB has no version"));
-        }
-        let big = EEH_CAP.read(&regs) >> 52 >= 512;
-        let limits = PeLimits::new(if big { 512 } else { 256 });
-        let sizes = if big { Sizes { mbt: 32, mrt: 16 } } else { Sizes { mbt: 16, mrt: 8 } };
-        let sources = IRQ_CAP.read(&regs) as u16;
+        let regs = &parts.regs;
+        let version = version(regs)?;
+        let big = EEH_CAP.read(regs) >> 52 >= 512;
+        let sizes =
+            if big { Sizes { pes: 512, mbt: 32, mrt: 16 } } else { Sizes { pes: 256, mbt: 16, mrt: 8 } };
+        let sources = IRQ_CAP.read(regs) as u16;
         if sources < 16 {
             return Err(Error::Hardware(&"PHB has no interrupt sources"));
         }
-        let interrupts = reserve(sources)?;
+        let [fast, slow] = parts.generation.max_link_speed;
+        let shadows = Shadows {
+            mist: Shadow::new(TableId::Mist, (0..sources / 4).map(|_| 0)),
+            mbt: windows::default_mbt(sizes.mbt.into(), &parts.windows.m32),
+            ivt: Ivt::NONE,
+        };
+        let facts = Facts {
+            version,
+            sizes,
+            sources,
+            interrupts: reserve(sources)?,
+            m64_windows: 1..sizes.mbt,
+            max_link_speed: if big { fast } else { slow },
+            control: parts.generation.ctrlr,
+        };
+        let mut phb = Self::assemble(parts, facts, shadows, region);
+        phb.initialise()?;
+        phb.find_write_sync();
+        Ok(phb)
+    }
+
+    /// Puts a bridge together, with memory for its tables, that [`Phb4::initialise`] is to set up.
+    pub(super) fn assemble(parts: Parts<I, R>, facts: Facts, shadows: Shadows, region: &mut Region) -> Self {
+        let Parts { regs, ram, stack, generation, identity, windows } = parts;
+        let limits = PeLimits::new(facts.sizes.pes);
         let tables = Tables::allocate(&ram, region, limits);
-        let pes = usize::from(limits.count());
-        let info =
-            PhbInfo::new(identity, version, limits, sources, sizes.mbt, interrupts.base, &windows, &tables);
+        let info = PhbInfo {
+            identity,
+            version: facts.version,
+            limits,
+            sources: facts.sources,
+            interrupt_base: facts.interrupts.base,
+            registers: windows.registers,
+            interrupt_pages: windows.interrupts,
+            m32: windows.m32,
+            m32_pci_start: windows::M32_PCI_START,
+            m64: windows.m64.clone(),
+            m64_windows: facts.m64_windows,
+            rtt: (tables.rtt, tables::RTT_SIZE),
+            peltv: (tables.peltv, tables.peltv_size()),
+            pest: (tables.pest, tables.pest_size()),
+            ivt: shadows.ivt.range(),
+            diag_size: generation.diag.size as u32,
+        };
         let (sync_start, sync_done) = dma::sync_words(false);
-        let [fast, slow] = generation.max_link_speed;
-        let mut phb = Self {
+        let pes = usize::from(limits.count());
+        Self {
             regs,
             ram,
             stack,
             generation,
+            ioda: generation.ioda,
+            control: facts.control,
+            kill_gate: generation.kill_gate,
             info,
             limits,
-            sources,
-            sizes,
-            interrupts,
-            max_link_speed: if big { fast } else { slow },
+            sources: facts.sources,
+            sizes: facts.sizes,
+            interrupts: facts.interrupts,
+            max_link_speed: facts.max_link_speed,
             sync_start,
             sync_done,
             m64: windows.m64,
             tables,
             tvt: Shadow::new(TableId::Tvt, (0..2 * pes).map(|_| 0)),
-            mist: Shadow::new(TableId::Mist, (0..usize::from(sources) / 4).map(|_| 0)),
-            mbt: windows::default_mbt(sizes.mbt.into(), &windows.m32),
-            mdt: windows::default_mdt(pes),
+            mist: shadows.mist,
+            ivt: shadows.ivt,
+            mbt: shadows.mbt,
+            mdt: windows::default_mdt(generation, pes),
             options: Options::DEFAULT,
             frozen: SoftwareFreezes::default(),
             faults: FaultQueue::new(limits),
@@ -189,10 +269,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             slot: SlotState::default(),
             port: PortState::default(),
             known: Vec::new(),
-        };
-        phb.initialise()?;
-        phb.find_write_sync();
-        Ok(phb)
+        }
     }
 
     /// Whether the bridge's registers may be touched.
@@ -232,7 +309,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     /// force it has nothing to do.
     pub(super) fn write_options(&self, options: Options) {
         if self.options != Options::DEFAULT {
-            super::regs4::CTRLR.write(&self.regs, options.control(self.generation));
+            super::regs4::CTRLR.write(&self.regs, options.control(self.control));
         }
     }
 }

@@ -118,7 +118,7 @@ bitfield! {
 }
 bitfield! {
     /// TCE_KILL.
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Debug)]
     pub struct TceKill(u64);
     /// Everything.
     pub bool, all, set_all: ibm(0);
@@ -159,6 +159,8 @@ bitfield! {
     /// Q_DMA_R.
     #[derive(Clone, Copy)]
     pub struct QDmaR(u64);
+    /// All that may be under way: quiescing, responses, a TCE kill. One instruction tells that there is none of it.
+    pub u8, busy, _: ibm(0), ibm(7);
     /// A TCE kill still runs.
     pub bool, kill_running, _: ibm(7);
 }
@@ -188,7 +190,7 @@ bitfield! {
 }
 bitfield! {
     /// DLP_TRAIN_CTL.
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Debug)]
     pub struct TrainCtl(u64);
     /// The link doesn't look for a partner.
     pub bool, hold_detect, set_hold_detect: ibm(12);
@@ -267,6 +269,16 @@ pub const CONFIG_DATA: u64 = 0x130;
 pub const ROOT_CONFIG: u64 = 0x1000;
 /// Bytes of the root port's config space.
 pub const ROOT_CONFIG_SIZE: u16 = 0x800;
+/// Four bytes of the root port's config space, through the window or the back door.
+pub fn root_get(window: &(impl Mmio + ?Sized), offset: u16) -> u32 {
+    window.read32(ROOT_CONFIG + u64::from(offset)).swap_bytes()
+}
+
+/// Writes four bytes of it.
+pub fn root_set(window: &(impl Mmio + ?Sized), offset: u16, value: u32) {
+    window.write32(ROOT_CONFIG + u64::from(offset), value.swap_bytes());
+}
+
 /// PBL's error group.
 #[doc(alias = "PHB_PBL_ERR_STATUS")]
 pub const PBL_ERRORS: u64 = 0x1900;

@@ -1,12 +1,8 @@
 //! Resets of the bridge's slot: state machines that the OS drives with PCI_POLL, so that no call waits.
 //! `reference/phb-dma-windows.md` §10.
 
-use super::eeh::clear_errors;
-use super::init::REGB_ENABLES;
 use super::phb4::{Health, Options, Phb4};
-use super::regs4::{
-    CRESET, DLP_ERR_COUNTERS, DLP_TRAIN_CTL, HOTPLUG_STATUS, MISC_STRAP, REGB_ERRORS, Reg, SLOT_EMPTY, group,
-};
+use super::regs4::{DLP_ERR_COUNTERS, DLP_TRAIN_CTL, Reg, TrainCtl, group};
 use super::{ioda, windows};
 use crate::arch;
 use crate::error::{Error, Result};
@@ -76,7 +72,6 @@ const TRAIN_POLLS: u16 = 200;
 const DRAIN_MS: u32 = 100;
 const DRAIN_POLLS: u16 = 500;
 const SETTLE_MS: u32 = 1000;
-const LINK_UP_STRAP: u64 = 0x0000_0600_0000_0000;
 
 /// Root port config space.
 const AER_CORRECTABLE: u16 = 0x110;
@@ -124,27 +119,31 @@ impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
     fn reset_tables(&mut self) -> Outcome {
         self.usable()?;
         ioda::alive(&self.regs)?;
-        let mbt_entries = self.mbt.len() / 2;
-        let default_mbt = |index| windows::default_mbt_word(index, mbt_entries);
+        let generation = self.generation;
+        let mbt_words = self.mbt.len();
+        let default_source = &|_| generation.source_word;
+        let default_mbt = &|index| windows::default_mbt_word(generation, index, mbt_words);
+        let default_mdt = &|segment| windows::default_mdt_word(generation, segment);
         // Hardware first, with the windows before anything that they may refer to. Until the last kill is done the
         // shadow, RTT and PELT-V are as before, so that a failure can be undone.
         self.tvt.write_open(&self.regs, |_| 0);
-        self.mist.write_changed(&self.regs, |_| 0);
+        self.mist.write_changed(&self.regs, default_source);
         self.mbt.write_changed(&self.regs, default_mbt);
-        self.mdt.write_changed(&self.regs, windows::default_mdt_word);
+        self.mdt.write_changed(&self.regs, default_mdt);
         self.write_options(Options::DEFAULT);
         if let Err(fault) = self.invalidate(Kill::All) {
             self.write_options(self.options);
             for table in [&self.mist, &self.mbt, &self.mdt] {
-                table.write_changed(&self.regs, |index| table.get(index));
+                table.write_changed(&self.regs, &|index| table.get(index));
             }
             self.tvt.write_open(&self.regs, |tve| tve);
             return Err(fault);
         }
         self.tvt.close();
-        self.mist.restart(|_| 0);
+        self.mist.restart(default_source);
         self.mbt.restart(default_mbt);
-        self.mdt.restart(windows::default_mdt_word);
+        self.mdt.restart(default_mdt);
+        self.ivt.reset(&self.regs, &self.ram);
         self.set_options(Options::DEFAULT);
         self.tables.reset(&self.ram);
         self.clear_freezes();
@@ -198,7 +197,7 @@ impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
         self.slot.retried = false;
         self.set_perst(false);
         self.root_change(LINK_CONTROL, LINK_DISABLE, 0);
-        if DLP_TRAIN_CTL.read(&self.regs).link_active() {
+        if self.train_state().link_active() {
             // It was up before: nothing trains, nothing has to settle.
             return self.finish();
         }
@@ -211,11 +210,12 @@ impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
     fn is_present(&self) -> Result<bool> {
         self.usable()?;
         ioda::alive(&self.regs)?;
-        Ok(HOTPLUG_STATUS.read(&self.regs) & SLOT_EMPTY == 0)
+        let link = &self.generation.link;
+        Ok(link.hotplug.read(&self.regs) & link.empty != link.empty)
     }
 
     fn is_link_up(&self) -> bool {
-        self.answers() && DLP_TRAIN_CTL.read(&self.regs).link_active()
+        self.answers() && self.train_state().link_active()
     }
 }
 
@@ -275,7 +275,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 
     /// Waits until something answers; an empty slot is a success.
     fn detect(&mut self, polls: u16) -> Result<Progress> {
-        let state = DLP_TRAIN_CTL.read(&self.regs);
+        let state = self.train_state();
         if state.link_active() || state.present() {
             return self.train(0);
         }
@@ -286,7 +286,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     }
 
     fn train(&mut self, polls: u16) -> Result<Progress> {
-        if DLP_TRAIN_CTL.read(&self.regs).link_active() {
+        if self.train_state().link_active() {
             return self.next(Step::Settle, SETTLE_MS);
         }
         if polls < TRAIN_POLLS {
@@ -320,10 +320,8 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         self.error_pending = false;
         self.ram.zero(self.tables.pest, self.tables.pest_size());
         let door = self.stack.back_door();
-        let mut reset = CRESET.read(&door);
-        reset.set_perst_n(false);
-        CRESET.write(&door, reset);
-        clear_errors(&door);
+        self.write_perst(&door, true);
+        self.clear_errors(&door, false);
         self.stack.assert_reset()?;
         let firs = self.stack.firs()?;
         self.next(Step::Drain { polls: 0, firs }, DETECT_MS)
@@ -340,13 +338,21 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         self.stack.release_reset()?;
         let again = self.stack.firs()?;
         self.stack.clear_firs(again)?;
-        self.next(Step::ResetReleased, DETECT_MS)
+        self.next(Step::ResetReleased, self.generation.link.settle_ms)
     }
 
     fn set_perst(&self, asserted: bool) {
-        let mut reset = CRESET.read(&self.regs);
-        reset.set_perst_n(!asserted);
-        CRESET.write(&self.regs, reset);
+        self.write_perst(&self.regs, asserted);
+    }
+
+    fn write_perst(&self, window: &(impl Mmio + ?Sized), asserted: bool) {
+        let link = &self.generation.link;
+        let others = link.reset.read(window) & !link.perst_n;
+        link.reset.write(window, if asserted { others } else { others | link.perst_n });
+    }
+
+    fn train_state(&self) -> TrainCtl {
+        self.generation.link.train.read(&self.regs)
     }
 
     fn hold_detect(&self, on: bool) {
@@ -362,30 +368,32 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         self.set_health(Health::Blocked);
         self.hold_detect(true);
         self.root_change(AER_CORRECTABLE_MASK, 0, RECEIVER_ERROR);
-        MISC_STRAP.write(&self.regs, 0);
-        self.regb_enables([0; 3]);
+        let [_, down] = self.generation.link.up_down;
+        self.write_all(down);
     }
 
     fn bring_link_up(&mut self) {
         self.root_set(AER_CORRECTABLE, RECEIVER_ERROR);
         self.root_change(AER_CORRECTABLE_MASK, RECEIVER_ERROR, 0);
-        MISC_STRAP.write(&self.regs, LINK_UP_STRAP);
-        self.regb_enables(REGB_ENABLES);
+        let [up, _] = self.generation.link.up_down;
+        self.write_all(up);
         // A reset of the link loses the numbers.
         self.root_set(BUSES, 0x00ff_0100);
     }
 
-    fn regb_enables(&self, [inf, erc, fat]: [u64; 3]) {
-        for (at, value) in [(group::INTERRUPT, inf), (group::FREEZE, erc), (group::FENCE, fat)] {
-            self.regs.write64(REGB_ERRORS + at, value);
+    /// Writes registers in turn.
+    pub(super) fn write_all(&self, registers: &[(u64, u64)]) {
+        for &(offset, value) in registers {
+            self.regs.write64(offset, value);
         }
     }
 
     fn clear_link_errors(&self) {
-        let status: Reg<u64> = Reg::at(REGB_ERRORS + group::STATUS);
+        let Some(base) = self.generation.link.errors else { return };
+        let status: Reg<u64> = Reg::at(base + group::STATUS);
         let seen = status.read(&self.regs);
         status.write(&self.regs, seen);
-        self.regs.write64(REGB_ERRORS + group::FIRST, 0);
+        self.regs.write64(base + group::FIRST, 0);
         DLP_ERR_COUNTERS.write(&self.regs, 0);
     }
 }

@@ -7,9 +7,48 @@ use crate::hw::xscom::Xscom;
 use alloc::sync::Arc;
 use core::ops::Range;
 
+/// What differs between the nest sides of bridges.
+#[derive(Debug)]
+pub struct Layout {
+    /// Register that shows transactions under way.
+    pub status: u32,
+    /// Registers to read before that says that there are none.
+    pub status_needs: &'static [u32],
+    /// Register of the PEC that injects errors.
+    pub inject: u32,
+    /// FIR bits that cut the bridge off.
+    pub fence: u64,
+    /// Whether there is a FIR on the PCI side.
+    pub has_pfir: bool,
+    /// Register of the PCI side's status, to be read before anything of that side.
+    pub pci_status: Option<u32>,
+    /// Data register of the back door.
+    pub door_data: u32,
+    /// Bit that makes the back door's address valid.
+    pub door_valid: u64,
+    /// Bit that makes an access one of four bytes; 0 where there are none.
+    pub door_four: u64,
+    /// Last offset that the back door reaches.
+    pub door_last: u64,
+}
+
+/// POWER9 and POWER10.
+pub static IODA3: Layout = Layout {
+    status: 0xc,
+    status_needs: &[],
+    inject: 2,
+    fence: 0x0000_0020_0000_0000,
+    has_pfir: true,
+    pci_status: None,
+    door_data: 1,
+    door_valid: 1 << 63,
+    door_four: 1 << 62,
+    door_last: 0x1fff,
+};
+
 /// Which of a stack's register groups.
 #[derive(Clone, Copy, Debug)]
-enum Area {
+pub(super) enum Area {
     Nest,
     Pci,
     Etu,
@@ -20,7 +59,6 @@ mod nest {
     pub const NFIR: u32 = 0;
     pub const NFIR_CLEAR: u32 = 1;
     pub const NFIR_SET: u32 = 2;
-    pub const STATUS: u32 = 0xc;
     pub const MMIO0: u32 = 0xe;
     pub const MMIO0_MASK: u32 = 0xf;
     pub const MMIO1: u32 = 0x10;
@@ -38,7 +76,6 @@ mod pci {
 
 const ENABLE_ALL: u64 = 0xf << 60;
 const ETU_IN_RESET: u64 = 1 << 63;
-const FORCE_FENCE: u64 = 0x0000_0020_0000_0000;
 const TRANSACTIONS: u64 = 3 << 62;
 
 /// Where the windows of a bridge lie in the processor's address space.
@@ -63,6 +100,7 @@ pub struct Stack {
     nest: u32,
     pci: u32,
     etu: u32,
+    layout: &'static Layout,
 }
 
 impl Stack {
@@ -74,7 +112,13 @@ impl Stack {
             nest: pec_nest + 0x40 * (number + 1),
             pci: pec_pci + 0x40 * (number + 1),
             etu: pec_pci + 0x100 + 0x40 * number,
+            layout: &IODA3,
         }
+    }
+
+    /// A bridge whose three groups of registers begin at these addresses.
+    pub fn alone(xscom: Arc<dyn Xscom>, [nest, pci, etu]: [u32; 3], layout: &'static Layout) -> Self {
+        Self { xscom, pec: nest, nest, pci, etu, layout }
     }
 
     /// Addresses of the PEC's nest side, the stack's nest and PCI sides, and its back door.
@@ -91,11 +135,11 @@ impl Stack {
             }
     }
 
-    fn read(&self, area: Area, register: u32) -> Result<u64> {
+    pub(super) fn read(&self, area: Area, register: u32) -> Result<u64> {
         self.xscom.read(self.address(area, register))
     }
 
-    fn write(&self, area: Area, register: u32, value: u64) -> Result {
+    pub(super) fn write(&self, area: Area, register: u32, value: u64) -> Result {
         self.xscom.write(self.address(area, register), value)
     }
 
@@ -119,7 +163,12 @@ impl Stack {
     /// # Errors
     /// `Hardware` when the stack doesn't answer.
     pub fn start(&self) -> Result<bool> {
-        self.write(Area::Pci, pci::PFIR, 0)?;
+        if let Some(status) = self.layout.pci_status {
+            self.read(Area::Etu, status)?;
+        }
+        if self.layout.has_pfir {
+            self.write(Area::Pci, pci::PFIR, 0)?;
+        }
         self.write(Area::Nest, nest::NFIR, 0)?;
         let was_in_reset = self.read(Area::Pci, pci::ETU_RESET)? & ETU_IN_RESET != 0;
         self.release_reset()?;
@@ -147,16 +196,17 @@ impl Stack {
     /// # Errors
     /// `Hardware` when the stack doesn't answer.
     pub fn fence(&self) -> Result {
-        self.xscom.write(self.pec + 2, 0)?;
-        self.write(Area::Nest, nest::NFIR_SET, FORCE_FENCE)
+        self.xscom.write(self.pec + self.layout.inject, 0)?;
+        self.write(Area::Nest, nest::NFIR_SET, self.layout.fence)
     }
 
-    /// PFIR and NFIR.
+    /// PFIR, where there is one, and NFIR.
     ///
     /// # Errors
     /// `Hardware` when the stack doesn't answer.
     pub fn firs(&self) -> Result<(u64, u64)> {
-        Ok((self.read(Area::Pci, pci::PFIR)?, self.read(Area::Nest, nest::NFIR)?))
+        let pfir = if self.layout.has_pfir { self.read(Area::Pci, pci::PFIR)? } else { 0 };
+        Ok((pfir, self.read(Area::Nest, nest::NFIR)?))
     }
 
     /// Clears bits of both.
@@ -164,7 +214,9 @@ impl Stack {
     /// # Errors
     /// `Hardware` when the stack doesn't answer.
     pub fn clear_firs(&self, (pfir, nfir): (u64, u64)) -> Result {
-        self.write(Area::Pci, pci::PFIR_CLEAR, !pfir)?;
+        if self.layout.has_pfir {
+            self.write(Area::Pci, pci::PFIR_CLEAR, !pfir)?;
+        }
         self.write(Area::Nest, nest::NFIR_CLEAR, !nfir)
     }
 
@@ -173,7 +225,10 @@ impl Stack {
     /// # Errors
     /// `Hardware` when the stack doesn't answer.
     pub fn is_drained(&self) -> Result<bool> {
-        Ok(self.read(Area::Nest, nest::STATUS)? & TRANSACTIONS == 0)
+        for register in self.layout.status_needs {
+            self.read(Area::Nest, *register)?;
+        }
+        Ok(self.read(Area::Nest, self.layout.status)? & TRANSACTIONS == 0)
     }
 
     /// A nest register, for diagnosis; all ones when it doesn't answer.
@@ -197,28 +252,28 @@ fn mask(range: &Range<u64>) -> u64 {
     (!(range.end - range.start - 1) & 0x00ff_ffff_ffff_ffff) << 8
 }
 
-/// The bridge's registers through XSCOM: slower, but it works when the bridge is fenced. Four and eight bytes only;
+/// The bridge's registers through XSCOM: slower, but it works when the bridge is fenced. Eight bytes, a PHB4's four too;
 /// a failure reads as all ones, as it does through the window.
 #[derive(Debug)]
 pub struct BackDoor<'a>(&'a Stack);
 
-const VALID: u64 = 1 << 63;
-const FOUR_BYTES: u64 = 1 << 62;
-
 impl BackDoor<'_> {
-    fn access<T>(&self, flags: u64, offset: u64, then: impl Fn() -> Result<T>) -> Result<T> {
-        if offset > 0x1fff {
+    /// Chooses a register; gives the one that then has its value.
+    fn at(&self, four: bool, offset: u64) -> Result<u32> {
+        let layout = self.0.layout;
+        if offset > layout.door_last || four && layout.door_four == 0 {
             return Err(Error::Internal(&"back door"));
         }
-        self.0.write(Area::Etu, 0, VALID | flags | offset)?;
-        then()
+        let flags = if four { layout.door_four } else { 0 };
+        self.0.write(Area::Etu, 0, layout.door_valid | flags | offset)?;
+        Ok(layout.door_data)
     }
-    fn get(&self, flags: u64, offset: u64) -> u64 {
-        self.access(flags, offset, || self.0.read(Area::Etu, 1)).unwrap_or(u64::MAX)
+    fn get(&self, four: bool, offset: u64) -> u64 {
+        self.at(four, offset).and_then(|data| self.0.read(Area::Etu, data)).unwrap_or(u64::MAX)
     }
-    fn put(&self, flags: u64, offset: u64, value: u64) {
+    fn put(&self, four: bool, offset: u64, value: u64) {
         // Who writes through the back door looks at the result anyway.
-        let _ = self.access(flags, offset, || self.0.write(Area::Etu, 1, value));
+        let _ = self.at(four, offset).and_then(|data| self.0.write(Area::Etu, data, value));
     }
 }
 
@@ -230,17 +285,17 @@ impl Mmio for BackDoor<'_> {
         u16::MAX
     }
     fn read32(&self, offset: u64) -> u32 {
-        self.get(FOUR_BYTES, offset) as u32
+        self.get(true, offset) as u32
     }
     fn read64(&self, offset: u64) -> u64 {
-        self.get(0, offset)
+        self.get(false, offset)
     }
     fn write8(&self, _: u64, _: u8) {}
     fn write16(&self, _: u64, _: u16) {}
     fn write32(&self, offset: u64, value: u32) {
-        self.put(FOUR_BYTES, offset, value.into());
+        self.put(true, offset, value.into());
     }
     fn write64(&self, offset: u64, value: u64) {
-        self.put(0, offset, value);
+        self.put(false, offset, value);
     }
 }

@@ -3,7 +3,9 @@
 //! Window 0 is M32, cut into as many segments as there are PEs, each with a PE in MDT column A. The others are M64
 //! and belong to the OS. `reference/phb-dma-windows.md` §5 and §12.4.
 
+use super::generation::{self, Generation, Ioda};
 use super::ioda::{self, Shadow, TableId};
+use super::phb3::m64;
 use super::phb4::Phb4;
 use crate::error::{Error, Result};
 use crate::hw::fault::Outcome;
@@ -51,24 +53,74 @@ const MODE_SINGLE: u8 = 2;
 pub const M32_PCI_START: u64 = 0x8000_0000;
 const PAGE: u64 = 4096;
 
+/// Whose a window is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// The segment's number is the PE.
+    Segment,
+    /// The MDT has the segment's PE in this column.
+    Column(u8),
+    /// One PE has it all.
+    Single(u16),
+}
+
+/// A window, whatever the format of its entry.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub on: bool,
+    pub owner: Owner,
+    /// First address.
+    pub base: u64,
+    /// Bytes; 0 when it has no place.
+    pub size: u64,
+}
+
+impl Entry {
+    fn from_mbt(word0: u64, word1: u64) -> Self {
+        let (word0, word1) = (Mbt0(word0), Mbt1(word1));
+        let owner = match word0.mode() {
+            MODE_SINGLE => Owner::Single(word1.pe()),
+            MODE_SEGMENT => Owner::Segment,
+            _ => Owner::Column(word0.column()),
+        };
+        let size = (word1.mask().wrapping_neg() & MASK_FIELD) * PAGE;
+        Self { on: word1.enable(), owner, base: word0.base() * PAGE, size }
+    }
+
+    fn mbt(self) -> [u64; 2] {
+        let (mut word0, mut word1) = (Mbt0(0), Mbt1(0));
+        match self.owner {
+            Owner::Segment => word0.set_mode(MODE_SEGMENT),
+            Owner::Column(column) => {
+                word0.set_mode(MODE_MDT);
+                word0.set_column(column);
+            }
+            Owner::Single(pe) => {
+                word0.set_mode(MODE_SINGLE);
+                word1.set_pe(pe);
+            }
+        }
+        word0.set_base(self.base / PAGE);
+        word1.set_mask(size_mask(self.size));
+        word1.set_enable(self.on);
+        [word0.0, word1.0]
+    }
+}
+
 /// An M64 window of a bridge, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct M64(u8);
 
 impl M64 {
-    /// Checks a number against the bridge's count of windows; 0 is M32.
+    /// Checks a number against the bridge's windows.
     ///
     /// # Errors
     /// `Parameter` when there is no such M64 window.
-    pub fn new(number: u64, count: u8) -> Result<Self> {
-        if number == 0 || number >= u64::from(count) {
+    pub fn new(number: u64, windows: &Range<u8>) -> Result<Self> {
+        if number < windows.start.into() || number >= windows.end.into() {
             return Err(Error::Parameter(&"M64 window"));
         }
         Ok(Self(number as u8))
-    }
-
-    const fn word0(self) -> usize {
-        2 * self.0 as usize
     }
 }
 
@@ -132,44 +184,44 @@ impl<I: Mmio, R: Ram> MmioWindows for Phb4<I, R> {
     }
 
     fn map_m64_single(&mut self, window: M64, pe: PeNumber) -> Result {
-        let (mut word0, mut word1) = self.m64_off(window)?;
-        word0.set_mode(MODE_SINGLE);
-        word0.set_column(0);
-        word1.set_pe(pe.as_u16());
-        self.keep_m64(window, word0, word1);
-        Ok(())
+        let entry = self.m64(window);
+        let [_, grain] = self.generation.m64_grain;
+        if !entry.base.is_multiple_of(grain) || !entry.size.is_multiple_of(grain) {
+            return Err(Error::Parameter(&"M64 window's place isn't one for a single PE"));
+        }
+        self.change_m64(window, Entry { owner: Owner::Single(pe.as_u16()), ..entry })
     }
 
     fn place_m64(&mut self, window: M64, address: u64, size: u64) -> Result {
-        if !address.is_multiple_of(PAGE) || !size.is_multiple_of(PAGE) {
+        let entry = self.m64(window);
+        let [shared, single] = self.generation.m64_grain;
+        let grain = if matches!(entry.owner, Owner::Single(_)) { single } else { shared };
+        if !address.is_multiple_of(grain) || !size.is_multiple_of(grain) {
             return Err(Error::Parameter(&"M64 window is not in whole pages"));
         }
-        if !size.is_power_of_two() || !address.is_multiple_of(size) || address >= 1 << 56 {
+        if !size.is_power_of_two() || !address.is_multiple_of(size) || address >= self.generation.m64_top {
             return Err(Error::Parameter(&"M64 window size or alignment"));
         }
-        let (mut word0, mut word1) = self.m64_off(window)?;
-        word0.set_base(address / PAGE);
-        word1.set_mask(size_mask(size));
-        self.keep_m64(window, word0, word1);
-        Ok(())
+        self.change_m64(window, Entry { base: address, size, ..entry })
     }
 
     fn enable_m64(&mut self, window: M64, enable: Enable) -> Result {
-        let (word0, mut word1) = self.m64(window);
+        let entry = self.m64(window);
         if enable == Enable::Off {
-            let (off0, off1) = default_entry(window.0, self.mbt.len() / 2);
-            return Ok(self.write_m64(window, off0, off1)?);
+            let mut off = Entry { on: false, owner: Owner::Segment, base: 0, size: 0 };
+            if let Some(column) = default_column(self.generation, window.0.into(), self.mbt.len()) {
+                off.owner = Owner::Column(column);
+            }
+            return Ok(self.write_m64(window, off)?);
         }
-        if (word0.mode() == MODE_SINGLE) != (enable == Enable::Single) {
+        if matches!(entry.owner, Owner::Single(_)) != (enable == Enable::Single) {
             return Err(Error::Parameter(&"window isn't in that mode"));
         }
-        let size = (word1.mask().wrapping_neg() & MASK_FIELD) * PAGE;
-        let base = word0.base() * PAGE;
-        if word1.mask() == 0 || base < self.m64.start || size > self.m64.end.saturating_sub(base) {
+        let (base, size) = (entry.base, entry.size);
+        if size == 0 || base < self.m64.start || size > self.m64.end.saturating_sub(base) {
             return Err(Error::Partial(&"window is outside the bridge's range"));
         }
-        word1.set_enable(true);
-        Ok(self.write_m64(window, word0.0, word1.0)?)
+        Ok(self.write_m64(window, Entry { on: true, ..entry })?)
     }
 }
 
@@ -182,103 +234,143 @@ const fn size_mask(size: u64) -> u64 {
 }
 
 impl<I: Mmio, R: Ram> Phb4<I, R> {
-    fn m64(&self, window: M64) -> (Mbt0, Mbt1) {
-        (Mbt0(self.mbt.get(window.word0())), Mbt1(self.mbt.get(window.word0() + 1)))
+    /// The table's words of a window.
+    fn words(&self, window: M64) -> Range<usize> {
+        let words = match self.ioda {
+            Ioda::Two => 1,
+            Ioda::Three => 2,
+        };
+        let first = words * usize::from(window.0);
+        first..first + words
+    }
+
+    fn m64(&self, window: M64) -> Entry {
+        let Range { start, .. } = self.words(window);
+        match self.ioda {
+            Ioda::Two => m64::decode(self.mbt.get(start)),
+            Ioda::Three => Entry::from_mbt(self.mbt.get(start), self.mbt.get(start + 1)),
+        }
+    }
+
+    fn keep_m64(&mut self, window: M64, entry: Entry) {
+        let words = match self.ioda {
+            Ioda::Two => [m64::encode(entry), 0],
+            Ioda::Three => entry.mbt(),
+        };
+        for (index, word) in self.words(window).zip(words) {
+            self.mbt.set(index, word);
+        }
+    }
+
+    /// Changes a window that is off.
+    fn change_m64(&mut self, window: M64, entry: Entry) -> Result {
+        if entry.on {
+            return Err(Error::Partial(&"window is on"));
+        }
+        self.keep_m64(window, entry);
+        Ok(())
+    }
+
+    fn write_m64(&mut self, window: M64, entry: Entry) -> Outcome {
+        self.usable()?;
+        let old = self.m64(window);
+        self.keep_m64(window, entry);
+        for index in self.words(window) {
+            ioda::write(&self.regs, TableId::Mbt, index, self.mbt.get(index));
+        }
+        let result = ioda::alive(&self.regs);
+        if result.is_err() {
+            self.keep_m64(window, old);
+        }
+        result
     }
 
     /// The processor's addresses of M32, or of M64 if `wide`, that are a PE's: the piece that holds `address`, else the
     /// first one.
     pub(super) fn memory_of(&self, pe: PeNumber, wide: bool, address: u64) -> Option<Range<u64>> {
-        let windows = if wide { 1..self.mbt.len() / 2 } else { 0..1 };
-        let mut pieces = windows.flat_map(|window| self.pieces_of(pe, window));
-        let first = pieces.next()?;
-        let holder = core::iter::once(first.clone()).chain(pieces).find(|piece| piece.contains(&address));
-        Some(holder.unwrap_or(first))
-    }
-
-    fn pieces_of(&self, pe: PeNumber, window: usize) -> impl Iterator<Item = Range<u64>> {
-        let (word0, word1) = (Mbt0(self.mbt.get(2 * window)), Mbt1(self.mbt.get(2 * window + 1)));
-        let single = word0.mode() == MODE_SINGLE;
-        let count = if single { 1 } else { self.mdt.len() as u64 };
-        let size = (word1.mask().wrapping_neg() & MASK_FIELD) * PAGE / count.max(1);
-        let owner = move |piece: u64| match word0.mode() {
-            MODE_SINGLE => word1.pe(),
-            MODE_SEGMENT => piece as u16,
-            _ => (self.mdt.get(piece as usize) >> (48 - 16 * u32::from(word0.column()))) as u16,
-        };
-        let owned = move |piece: &u64| word1.enable() && owner(*piece) == pe.as_u16();
-        (0..count).filter(owned).map(move |piece| {
-            let start = word0.base() * PAGE + piece * size;
-            start..start + size
-        })
-    }
-
-    fn m64_off(&self, window: M64) -> Result<(Mbt0, Mbt1)> {
-        let words = self.m64(window);
-        if words.1.enable() { Err(Error::Partial(&"window is on")) } else { Ok(words) }
-    }
-
-    fn keep_m64(&mut self, window: M64, word0: Mbt0, word1: Mbt1) {
-        self.mbt.set(window.word0(), word0.0);
-        self.mbt.set(window.word0() + 1, word1.0);
-    }
-
-    fn write_m64(&mut self, window: M64, word0: u64, word1: u64) -> Outcome {
-        self.usable()?;
-        let (old0, old1) = self.m64(window);
-        self.keep_m64(window, Mbt0(word0), Mbt1(word1));
-        ioda::write(&self.regs, TableId::Mbt, window.word0(), word0);
-        ioda::write(&self.regs, TableId::Mbt, window.word0() + 1, word1);
-        let result = ioda::alive(&self.regs);
-        if result.is_err() {
-            self.keep_m64(window, old0, old1);
+        let m32 = &self.info.m32;
+        if !wide {
+            let owner = Owner::Column(0);
+            return self.piece_of(
+                pe,
+                Entry { on: true, owner, base: m32.start, size: m32.end.wrapping_sub(m32.start) },
+                address,
+            );
         }
-        result
+        let mut first = None;
+        for window in self.info.m64_windows.clone() {
+            let Some(piece) = self.piece_of(pe, self.m64(M64(window)), address) else { continue };
+            if piece.contains(&address) {
+                return Some(piece);
+            }
+            first = first.or(Some(piece));
+        }
+        first
+    }
+
+    /// The same for one window.
+    fn piece_of(&self, pe: PeNumber, entry: Entry, address: u64) -> Option<Range<u64>> {
+        if !entry.on {
+            return None;
+        }
+        let count = if matches!(entry.owner, Owner::Single(_)) { 1 } else { self.mdt.len() };
+        let size = entry.size / (count as u64).max(1);
+        let mut first = None;
+        for number in 0..count {
+            let owner = match entry.owner {
+                Owner::Single(pe) => pe,
+                Owner::Segment => number as u16,
+                Owner::Column(column) => (self.mdt.get(number) >> (48 - 16 * u32::from(column & 3))) as u16,
+            };
+            if owner != pe.as_u16() {
+                continue;
+            }
+            let start = entry.base + number as u64 * size;
+            let piece = start..start + size;
+            if piece.contains(&address) {
+                return Some(piece);
+            }
+            first = first.or(Some(piece));
+        }
+        first
     }
 }
 
 /// The MBT as it starts: M32 on, the rest off.
 pub fn default_mbt(count: usize, m32: &Range<u64>) -> Shadow {
-    let mut words0 = Mbt0(0);
-    words0.set_m32(true);
-    words0.set_mode(MODE_MDT);
-    words0.set_base(m32.start / PAGE);
-    let mut words1 = Mbt1(0);
-    words1.set_enable(true);
-    words1.set_mask(size_mask(m32.end - m32.start));
-    let first = [words0.0, words1.0].into_iter();
-    let rest = (1..count).flat_map(move |window| {
-        let (word0, word1) = default_entry(window as u8, count);
-        [word0, word1]
-    });
-    Shadow::new(TableId::Mbt, first.chain(rest))
+    let m32 = Entry { on: true, owner: Owner::Column(0), base: m32.start, size: m32.end - m32.start };
+    let [mut word0, word1] = m32.mbt();
+    let mut first = Mbt0(word0);
+    first.set_m32(true);
+    word0 = first.0;
+    let rest = (2..2 * count).map(|index| default_mbt_word(&generation::PHB4, index, 2 * count));
+    Shadow::new(TableId::Mbt, [word0, word1].into_iter().chain(rest))
 }
 
 /// One word of the MBT as it starts, windows other than M32.
-pub fn default_mbt_word(index: usize, count: usize) -> u64 {
-    let (word0, word1) = default_entry((index / 2) as u8, count);
-    if index.is_multiple_of(2) { word0 } else { word1 }
-}
-
-fn default_entry(window: u8, count: usize) -> (u64, u64) {
+pub fn default_mbt_word(generation: &Generation, index: usize, words: usize) -> u64 {
     let mut word0 = Mbt0(0);
-    // The last three use the MDT's columns B, C and D.
-    let from_end = count - usize::from(window);
-    if from_end <= 3 {
+    if index.is_multiple_of(2)
+        && let Some(column) = default_column(generation, index / 2, words)
+    {
         word0.set_mode(MODE_MDT);
-        word0.set_column(4 - from_end as u8);
-    } else {
-        word0.set_mode(MODE_SEGMENT);
+        word0.set_column(column);
     }
-    (word0.0, 0)
+    word0.0
 }
 
-/// An entry of the MDT as it starts: column A is PE 0, the others the segment's own number.
-pub fn default_mdt_word(segment: usize) -> u64 {
-    segment as u64 * 0x0001_0001_0001
+/// The MDT's column that a window uses unless the OS says otherwise: the last ones use B, C and D.
+fn default_column(generation: &Generation, window: usize, words: usize) -> Option<u8> {
+    let from_end = (words / 2).wrapping_sub(window);
+    (1..=usize::from(generation.mdt_columns)).contains(&from_end).then(|| 4 - from_end as u8)
+}
+
+/// An entry of the MDT as it starts: column A is PE 0, the others, if there are any, the segment's own number.
+pub fn default_mdt_word(generation: &Generation, segment: usize) -> u64 {
+    segment as u64 * generation.mdt_step
 }
 
 /// The MDT as it starts.
-pub fn default_mdt(count: usize) -> Shadow {
-    Shadow::new(TableId::Mdt, (0..count).map(default_mdt_word))
+pub fn default_mdt(generation: &Generation, count: usize) -> Shadow {
+    Shadow::new(TableId::Mdt, (0..count).map(|segment| default_mdt_word(generation, segment)))
 }

@@ -1,25 +1,30 @@
-//! A POWER9 machine for tests: six modelled bridges, brought up by the real driver, behind the real OPAL door.
+//! A machine for tests: a chip's modelled bridges, POWER9's unless a case says otherwise, brought up by the real driver,
+//! behind the real OPAL door.
 #![allow(dead_code, unused_imports)]
 
+mod bridge;
 pub mod random;
 pub mod tables;
 pub mod windows;
 
-use crate::model::pec::{ModelXscom, power9_phbs};
-use crate::model::phb4::ModelPhb4;
+pub use bridge::{Kind, Model, NAPLES, PHB3, PHB4, PHB5, interrupt_base, kind, nodes, on, set};
+pub(crate) use bridge::{on_every_bridge, on_newer_bridges};
+
+use crate::model::pec::ModelXscom;
 use crate::model::ram::ModelRam;
+use opalite::error::Result;
 use opalite::firmware::Firmware;
 use opalite::hw::ram::Ram;
-use opalite::hw::xscom::{Layout, Window};
+use opalite::hw::xscom::Window;
 use opalite::interrupts::Controller;
 use opalite::mem::{MemoryMap, Region};
 use opalite::opal::dispatch;
 use opalite::phb::phb4::Interrupts;
-use opalite::phb::{self, Addresses, Phb, StackNode};
+use opalite::phb::{self, Addresses, Phb};
 use opalite::services::dma::Dma;
 use opalite::services::view::View;
-use opalite::services::{Parts, Services, events};
-use opalite::units::{ChipId, Isn};
+use opalite::services::{self, Services, events};
+use opalite::units::Isn;
 use std::sync::Arc;
 
 /// OPAL_SUCCESS and the errors that PCI calls give.
@@ -61,49 +66,47 @@ pub struct Machine {
     pub fw: Firmware,
     pub ram: &'static ModelRam,
     pub xscom: ModelXscom,
-    pub models: Vec<ModelPhb4>,
+    pub models: Vec<Model>,
+    pub kind: &'static Kind,
 }
 
-/// The six stacks of a POWER9 chip.
-pub fn nodes() -> Vec<StackNode> {
-    [(0, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2)]
-        .into_iter()
-        .zip(0..)
-        .map(|((pec, stack), phb_index)| StackNode {
-            generation: &opalite::phb::generation::PHB4,
-            chip: ChipId(0),
-            pec,
-            nest: 0x401_0c00 + 0x400 * pec,
-            pci: 0xd01_0800 + 0x100_0000 * pec,
-            stack,
-            phb_index,
-        })
-        .collect()
+/// The hardware of a machine.
+struct Parts {
+    ram: &'static ModelRam,
+    xscom: ModelXscom,
+    models: Vec<Model>,
+    kind: &'static Kind,
 }
 
-/// First interrupt of each bridge.
-pub fn interrupt_base(index: usize) -> u32 {
-    0x10_0000 + 0x1000 * index as u32
+impl Parts {
+    fn new() -> Self {
+        let ram: &'static ModelRam = Box::leak(Box::new(ModelRam::new(0, 1 << 50)));
+        let kind = kind();
+        let (xscom, models) = bridge::chip(kind, ram);
+        Self { ram, xscom, models, kind }
+    }
+
+    fn bring_up(&self, index: usize, region: &mut Region) -> Result<Box<dyn Phb>> {
+        let scom = Arc::new(Window::new(self.xscom.clone(), self.kind.layout, || 0));
+        let window = self.models[index].regs();
+        let mut reserve =
+            |_| Ok(Interrupts { base: Isn(interrupt_base(index)), notify: NOTIFY + 8 * index as u64 });
+        let node = &nodes(self.kind)[index];
+        phb::bring_up(node, &ADDRESSES, scom, self.ram, region, |_| window, &mut reserve)
+    }
 }
 
 impl Machine {
     /// A machine whose slots `plug` may fill before the links start.
-    pub fn with(plug: impl FnOnce(&[ModelPhb4])) -> Self {
-        let ram: &'static ModelRam = Box::leak(Box::new(ModelRam::new(0, 1 << 50)));
-        let xscom = ModelXscom::new();
-        let models = power9_phbs(ram, &xscom);
-        plug(&models);
+    pub fn with(plug: impl FnOnce(&[Model])) -> Self {
+        let parts = Parts::new();
+        plug(&parts.models);
         let mut region = Region::new(FIRMWARE);
-        let scom = Arc::new(Window::new(xscom.clone(), Layout::Power9, || 0));
-        let mut bridges: Vec<Box<dyn Phb>> = Vec::new();
-        for (index, node) in nodes().iter().enumerate() {
-            let window = models[index].regs();
-            let mut reserve =
-                |_| Ok(Interrupts { base: Isn(interrupt_base(index)), notify: NOTIFY + 8 * index as u64 });
-            let phb =
-                phb::bring_up(node, &ADDRESSES, scom.clone(), ram, &mut region, |_| window, &mut reserve);
-            bridges.push(phb.expect("bring-up"));
-        }
+        let bridges: Vec<_> = (0..parts.models.len())
+            .map(|index| parts.bring_up(index, &mut region).expect("bring-up"))
+            .collect();
+        let Parts { ram, xscom, models, kind } = parts;
+        let mut bridges = bridges;
         phb::start_links(&mut bridges, true);
         let memory = MemoryMap::new(std::iter::once(0..1 << 50).collect(), FIRMWARE);
         let view = View::allocate(&mut region, ram, bridges.len());
@@ -116,9 +119,17 @@ impl Machine {
             interrupts: &NoController,
             dma: Dma::new(ram, POOL, phbs),
             phbs,
-            services: Services::new(Parts { view, sources, ..Parts::default() }),
+            services: Services::new(services::Parts { view, sources, ..services::Parts::default() }),
         };
-        Self { fw, ram, xscom, models }
+        Self { fw, ram, xscom, models, kind }
+    }
+
+    /// What becomes of each bridge of a machine that `harm` may have harmed.
+    pub fn try_with(harm: impl FnOnce(&[Model])) -> Vec<Result<Box<dyn Phb>>> {
+        let parts = Parts::new();
+        harm(&parts.models);
+        let mut region = Region::new(FIRMWARE);
+        (0..parts.models.len()).map(|index| parts.bring_up(index, &mut region)).collect()
     }
 
     /// A machine with empty slots.

@@ -42,7 +42,7 @@ impl Machine {
     /// Whether PELT-V says that `child` freezes with `parent`.
     pub fn peltv(&self, parent: u64, child: u64) -> bool {
         let table = phb::find(&self.fw.phbs, 0).unwrap().lock().info().peltv.0;
-        self.ram.read8(table + 64 * parent + child / 8) & 0x80 >> (child & 7) != 0
+        self.ram.read8(table + self.kind.pes / 8 * parent + child / 8) & 0x80 >> (child & 7) != 0
     }
 
     /// Polls a slot until it is done or failed; gives the status and the milliseconds that passed.

@@ -170,6 +170,8 @@ const BARE: Case = Case { devices: &[], modules: &[], steps: &[], expect: &[], .
 const REBOOT: Case =
     Case { name: "", smp: Some("4"), append: "opalite.end=reboot", expect: &[Expect::Reboot], ..BARE };
 
+/// The usual on POWER8.
+const POWER8: Case = Case { machine: "powernv8", ..USUAL };
 /// POWER8 with nothing plugged in.
 const POWER8_BARE: Case = Case { machine: "powernv8", ..BARE };
 
@@ -319,18 +321,57 @@ pub const CASES: &[Case] = &[
     Case { name: "kvm-6.12", ..KVM },
     Case { name: "kvm-6.12-64k", kernel: Kernel::V6_12With64K, ..KVM },
     Case { name: "power10-kvm", machine: "powernv10", ..KVM },
+    Case { name: "power8-6.12", compare: true, ..POWER8 },
+    Case {
+        name: "power8-6.1-nobypass",
+        kernel: Kernel::V6_1,
+        append: "iommu=nobypass",
+        expect: USUAL_WITHOUT_BYPASS,
+        ..POWER8
+    },
+    Case { name: "power8-qemu7-6.1", qemu: "7.2", kernel: Kernel::V6_1, ..POWER8 },
+    Case {
+        name: "power8-xhci",
+        devices: &["nec-usb-xhci,id=usb,bus=pcie.2", "usb-storage,drive=stick,bus=usb.0"],
+        modules: &["xhci-pci", "usb-storage", "sd_mod"],
+        steps: &["sd", "irq", "pci", "dma"],
+        expect: &[Expect::Disk, Expect::Msi("xhci_hcd"), Expect::Mask("xhci_hcd", 64)],
+        ..POWER8_BARE
+    },
+    // A bridge each for an LSI and for 32-bit DMA through window 0.
+    Case {
+        name: "power8-lsi-and-dma32",
+        devices: &[
+            "rtl8139,netdev=net,romfile=,bus=pcie.1",
+            "usb-ehci,id=usb,bus=pcie.2",
+            "usb-storage,drive=stick,bus=usb.0",
+        ],
+        modules: &["8139cp", "ehci-pci", "usb-storage", "sd_mod"],
+        steps: &["net", "sd", "irq", "pci", "dma"],
+        expect: &[
+            Expect::Net,
+            Expect::Disk,
+            Expect::Lsi("eth0"),
+            Expect::Lsi("ehci_hcd"),
+            Expect::Mask("ehci-pci", 32),
+        ],
+        ..POWER8_BARE
+    },
     Case { name: "power8-console-output", steps: &["console"], expect: &[Expect::Lines], ..POWER8_BARE },
     Case { name: "power8-console-input", steps: &["input"], expect: &[Expect::Typed], ..POWER8_BARE },
     Case {
         name: "power8-cpus-4",
         smp: Some("4,cores=2,threads=2"),
-        steps: &["cpus", "parallel"],
+        steps: &["cpus", "nvme", "net", "smp", "parallel", "irq", "pci"],
         expect: &[
             Expect::Cpus(4),
+            Expect::Nvme,
+            Expect::Net,
+            Expect::Line("smp cpus=4 interrupts=3"),
             Expect::Line("parallel cpus=4 reads=8 different=1"),
             Expect::Times("^OPALITE-PARALLEL [0-9]+ [12] 0123456789abcdefghijklmnopqrstuvwxyz$", 8),
         ],
-        ..POWER8_BARE
+        ..POWER8
     },
     // A whole core: Linux sets up its subcores and naps its threads.
     Case {
@@ -349,24 +390,34 @@ pub const CASES: &[Case] = &[
     Case {
         name: "power8-chips-2",
         smp: Some("4,sockets=2,cores=1,threads=2"),
-        steps: &["cpus", "numa"],
+        devices: &["nvme,serial=opalite,drive=disk,bus=pcie.3", E1000E],
+        steps: &["cpus", "numa", "nvme", "net", "smp", "irq", "pci"],
         expect: &[
             Expect::Cpus(4),
+            Expect::Nvme,
+            Expect::Net,
             Expect::Line("node 0 cpus=0-1 distance=10,40 mib=(9[0-9]{2}|10[0-9]{2})$"),
             Expect::Line("node 1 cpus=2-3 distance=40,10 mib=(9[0-9]{2}|10[0-9]{2})$"),
+            Expect::Line("device 0000:.* node=0"),
+            Expect::Line("device 0004:01:00.0 node=1"),
+            Expect::Line("smp cpus=4 interrupts=3"),
         ],
-        ..POWER8_BARE
+        ..POWER8
     },
     Case {
         name: "power8-kexec",
         smp: Some("4,sockets=2,cores=1,threads=2"),
-        steps: &["kexec", "cpus"],
+        steps: &["kexec", "cpus", "nvme", "net", "irq"],
         expect: &[
             Expect::Line("kexec first cpus=0-3 loaded=1"),
             Expect::Line("kexec second=yes cpus=0-3"),
             Expect::Cpus(4),
+            Expect::Nvme,
+            Expect::Net,
+            Expect::Msi("nvme0q"),
+            Expect::Msi("eth0"),
         ],
-        ..POWER8_BARE
+        ..POWER8
     },
     // With 6.1: the scheduler of 6.12 sometimes counts one more on a dying CPU than there are tasks, and warns.
     Case {

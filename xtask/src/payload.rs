@@ -34,7 +34,7 @@ const SKIBOOTS_FAULTS: &[&str] = &[
 
 /// Runs it on our firmware and on QEMU's own, or on the one that is named, and gives its cases.
 pub fn run(firmware: Option<&str>) -> Result<Vec<Check>> {
-    let mut runs = vec![("powernv9", firmware), ("powernv10", firmware)];
+    let mut runs = vec![("powernv8", firmware), ("powernv9", firmware), ("powernv10", firmware)];
     if firmware.is_none() {
         runs.push(("powernv9", Some("skiboot")));
     }

@@ -1,4 +1,4 @@
-//! PCI calls: 13–18, 23, 26–29, 31, 32, 37, 39, 40, 44, 45, 49, 53, 60, 62, 64, 96, 97, 119, 120, 126, 157, 179, 180.
+//! PCI calls: 13–18, 23, 26–29, 31, 32, 37, 39, 40, 44, 45, 49, 53, 60, 62–64, 96, 97, 119, 120, 126, 157, 179, 180.
 //!
 //! Checks run in the order of `reference/phb-dma-windows.md` §12; arguments are checked whole. Outputs are written on
 //! success, and where a comment says so.
@@ -183,7 +183,7 @@ fn m64(bridge: &Locked, code: u64, number: u64) -> Result<M64> {
     if window_type(code)? == WindowType::M32 {
         return Err(Error::Unsupported(&"M32 is fixed"));
     }
-    M64::new(number, bridge.mmio_windows)
+    M64::new(number, &bridge.m64_windows)
 }
 
 /// 27 PCI_PHB_MMIO_ENABLE(phb, type, window, enable).
@@ -210,7 +210,7 @@ pub fn map_pe_mmio_window(fw: &Firmware, args: &Args) -> Result<i64> {
         WindowType::M32 if args.u64::<3>() != 0 => return Err(Error::Parameter(&"M32 window")),
         WindowType::M32 => bridge.lock().map_m32_segment(args.u64::<4>(), pe)?,
         WindowType::M64 => {
-            let window = M64::new(args.u64::<3>(), bridge.mmio_windows)?;
+            let window = M64::new(args.u64::<3>(), &bridge.m64_windows)?;
             bridge.lock().map_m64_single(window, pe)?;
         }
     }
@@ -248,6 +248,15 @@ pub fn set_xive_pe(fw: &Firmware, args: &Args) -> Result<i64> {
     let pe = bridge.limits.pe(args.u64::<1>())?;
     let source = Source::new(args.u64::<2>(), bridge.sources)?;
     bridge.lock().set_source_pe(source, pe)?;
+    Ok(SUCCESS)
+}
+
+/// 63 PCI_MSI_EOI(phb, source): after each message interrupt of a PHB3. Linux numbers sources from 0; a global number is
+/// taken as well.
+pub fn msi_eoi(fw: &Firmware, args: &Args) -> Result<i64> {
+    let bridge = find(fw, args)?;
+    let source = Source::new(bridge.local_source(args.u64::<1>()), bridge.sources)?;
+    bridge.lock().end_of_interrupt(source)?;
     Ok(SUCCESS)
 }
 
@@ -349,7 +358,7 @@ pub fn get_option(fw: &Firmware, args: &Args) -> Result<i64> {
     let setting = args.pointer::<u64, 2>(fw)?;
     let bridge = find(fw, args)?;
     let option = option(args.u64::<1>())?;
-    let on = bridge.lock().option(option);
+    let on = bridge.lock().option(option)?;
     setting.write(&fw.ram, on.into());
     Ok(SUCCESS)
 }

@@ -36,7 +36,7 @@ impl Acts<'_> {
         }
         let (four_gib, open) = {
             let bridge = self.bridge(place)?.lock();
-            (bridge.option(PhbOption::Tve1At4GiB), bridge.window(place.slot).is_open())
+            (bridge.option(PhbOption::Tve1At4GiB).unwrap_or(false), bridge.window(place.slot).is_open())
         };
         if four_gib != (mode == Mode::Offset) {
             return Err(Error::WrongState(&"the bridge is in its other mode"));

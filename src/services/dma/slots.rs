@@ -70,7 +70,7 @@ impl Acts<'_> {
         }
         let reach = {
             let mut bridge = bridge.lock();
-            let reach = reach(place, bridge.option(PhbOption::Tve1At4GiB), 0, end)?;
+            let reach = reach(place, bridge.option(PhbOption::Tve1At4GiB).unwrap_or(false), 0, end)?;
             if bridge.window(place.slot).is_open() && !replace {
                 return Err(Error::WrongState(&"the window is open"));
             }
@@ -107,7 +107,7 @@ impl Acts<'_> {
     pub fn query(&mut self, place: Place) -> Result<Found> {
         let (tve, four_gib) = {
             let bridge = self.bridge(place)?.lock();
-            (bridge.window(place.slot), bridge.option(PhbOption::Tve1At4GiB))
+            (bridge.window(place.slot), bridge.option(PhbOption::Tve1At4GiB).unwrap_or(false))
         };
         let meaning = tve.meaning();
         let mut held = self.tables.held(place);

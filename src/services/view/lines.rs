@@ -34,7 +34,7 @@ pub fn pool(text: &mut Text<'_>, pages: Use) {
 /// A bridge and its open windows.
 pub fn bridge(text: &mut Text<'_>, tables: &Registry, bridge: &dyn Phb) {
     let info = bridge.info();
-    let four_gib = bridge.option(PhbOption::Tve1At4GiB);
+    let four_gib = bridge.option(PhbOption::Tve1At4GiB).unwrap_or(false);
     let id = info.identity.opal_id;
     text.count("phb ", id);
     text.count(" chip ", info.identity.chip.0.into());

@@ -26,6 +26,22 @@ impl ModelPhb3 {
         (state.ioda.mmio_frozen(pe.into()), state.ioda.dma_stopped(pe.into()))
     }
 
+    /// Which PEs have MMIO or DMA stopped, in order.
+    pub fn all_frozen(&self) -> Vec<(u16, (bool, bool))> {
+        let all = (0..PES as u16).map(|pe| (pe, self.frozen(pe)));
+        all.filter(|(_, frozen)| *frozen != (false, false)).collect()
+    }
+
+    /// From now on no DMA sync completes (or does again).
+    pub fn stuck_sync(&self, stuck: bool) {
+        self.state().sync.stuck_sync(stuck);
+    }
+
+    /// How many loads of its register a sync takes.
+    pub fn set_kill_reads(&self, reads: u32) {
+        self.state().sync.set_reads(reads);
+    }
+
     /// The source of the error interrupt while some error group that may interrupt has a status.
     pub fn error_interrupt(&self) -> Option<u64> {
         let state = self.state();

@@ -86,12 +86,12 @@ impl ModelPhb4 {
 
     /// From now on no DMA sync completes (or does again).
     pub fn stuck_sync(&self, stuck: bool) {
-        self.state().kill.stuck_sync = stuck;
+        self.state().kill.stuck_sync(stuck);
     }
 
     /// How many loads of a status register a kill or a sync takes.
     pub fn set_kill_reads(&self, reads: u32) {
-        self.state().kill.reads = reads;
+        self.state().kill.set_reads(reads);
     }
 
     /// Whether a kill was written and hasn't been seen to complete.
@@ -104,6 +104,16 @@ impl Kill {
     /// Forgets everything in flight, keeps the test's settings.
     pub fn reset(&mut self) {
         *self = Self { reads: self.reads, stuck: self.stuck, stuck_sync: self.stuck_sync, ..Self::default() };
+    }
+
+    /// From now on no sync completes (or does again).
+    pub fn stuck_sync(&mut self, stuck: bool) {
+        self.stuck_sync = stuck;
+    }
+
+    /// How many loads of a status register a kill or a sync takes.
+    pub fn set_reads(&mut self, reads: u32) {
+        self.reads = reads;
     }
 
     pub fn quiesced(&self) -> bool {
