@@ -87,6 +87,11 @@ pub fn interrupt_base(index: usize) -> u32 {
 impl Machine {
     /// A machine whose slots `plug` may fill before the links start.
     pub fn with(plug: impl FnOnce(&[ModelPhb4])) -> Self {
+        Self::with_memory(std::iter::once(0..1 << 50).collect(), plug)
+    }
+
+    /// The same with other RAM than all of 2^50 bytes; firmware's region is the end of it, as always.
+    pub fn with_memory(ranges: Vec<std::ops::Range<u64>>, plug: impl FnOnce(&[ModelPhb4])) -> Self {
         let ram: &'static ModelRam = Box::leak(Box::new(ModelRam::new(0, 1 << 50)));
         let xscom = ModelXscom::new();
         let models = power9_phbs(ram, &xscom);
@@ -103,7 +108,7 @@ impl Machine {
             bridges.push(phb.expect("bring-up"));
         }
         phb::start_links(&mut bridges);
-        let memory = MemoryMap::new(std::iter::once(0..1 << 50).collect(), FIRMWARE);
+        let memory = MemoryMap::new(ranges, FIRMWARE);
         let phbs = phb::slots(bridges);
         let fw = Firmware {
             memory,
