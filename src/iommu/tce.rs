@@ -55,7 +55,12 @@ impl TceTable {
         let mut table = Self::create(pool, ram, geometry, pages)?;
         let mut index = 0;
         while index < pages {
-            let made = table.descend(ram, index, |parent| link_new(pool, ram, geometry, parent));
+            let made = table.descend(ram, index, |parent| {
+                let child = link_new(pool, ram, geometry, parent)?;
+                // Nothing walks this table yet.
+                ram.write64(parent, child | ACCESS);
+                Some(child)
+            });
             if made.is_none() {
                 table.destroy(pool, ram);
                 return Err(Error::NoMem);
@@ -102,7 +107,8 @@ impl TceTable {
         self.leaf(ram, index).map_or(0, |leaf| ram.read64(leaf))
     }
 
-    /// Makes the levels that entries in this range need. They are in the window, at most [`MOST_PAGES`].
+    /// Makes the levels that entries in this range need. They are in the window, at most [`MOST_PAGES`]. No bridge walks
+    /// one before all are there: were they given back, it might remember them.
     ///
     /// # Errors
     /// `NoMem` when the pool has no room; nothing has changed then.
@@ -129,6 +135,7 @@ impl TceTable {
             }
             index = (index | self.leaf_entries().wrapping_sub(1)).saturating_add(1);
         }
+        open(ram, made.get(..count).unwrap_or(&[]));
         self.pool_pages = self.pool_pages.wrapping_add((count as u64) << order(geometry));
         Ok(())
     }
@@ -137,6 +144,8 @@ impl TceTable {
     /// were. Entries whose level isn't there stay as they are: nothing mapped.
     #[inline(always)]
     pub fn exchange(&self, ram: &impl Ram, first: u64, previous: &mut [u64], mut next: impl FnMut() -> u64) {
+        // What the OS stored earlier is in memory before a device finds it.
+        ram.sync();
         self.leaves(ram, first, previous, |leaf, run| match leaf {
             Some(mut at) => {
                 for old in run {
@@ -263,10 +272,19 @@ const fn order(geometry: Geometry) -> u32 {
     geometry.level_shift() as u32 - PAGE_SHIFT
 }
 
-/// Makes an empty level below the entry at `parent`. The walk must not see it before it is empty.
+/// Makes an empty level below the entry at `parent`. No bridge walks it yet: the entry has no permission.
 fn link_new(pool: &mut Pool, ram: &impl Ram, geometry: Geometry, parent: u64) -> Option<u64> {
     let child = pool.allocate(ram, order(geometry))?;
-    ram.sync();
-    ram.write64(parent, child | ACCESS);
+    ram.write64(parent, child);
     Some(child)
+}
+
+/// Lets bridges walk new levels. They must not see one before it is empty.
+fn open(ram: &impl Ram, parents: &[u64]) {
+    if !parents.is_empty() {
+        ram.sync();
+    }
+    for &parent in parents {
+        ram.write64(parent, ram.read64(parent) | ACCESS);
+    }
 }

@@ -104,12 +104,7 @@ impl<I: Mmio, R: Ram> Bridge for Phb4<I, R> {
 
     #[inline(always)]
     fn try_invalidate(&mut self, pe: PeNumber) -> bool {
-        if !self.try_kill(pe) {
-            return false;
-        }
-        DMA_SYNC.write(&self.regs, self.sync_start);
-        let done = self.sync_done.bits();
-        Q_DMA_R.read(&self.regs).busy() == 0 && DMA_SYNC.read(&self.regs).bits() & done == done
+        self.try_kill(pe) && self.try_sync()
     }
 
     #[cold]
@@ -117,9 +112,7 @@ impl<I: Mmio, R: Ram> Bridge for Phb4<I, R> {
         self.wait_longer(self.kill_gate, Fault::KillQueue, |kill| kill.pending() == 0)?;
         self.start_kill(kill);
         DMA_SYNC.write(&self.regs, self.sync_start);
-        let done = self.sync_done.bits();
-        self.wait_longer(Q_DMA_R, Fault::Kill, |quiesce| !quiesce.kill_running())?;
-        self.wait_longer(DMA_SYNC, Fault::DmaSync, |sync| sync.bits() & done == done)
+        self.wait_for_kill()
     }
 
     fn stop_dma(&mut self, pe: PeNumber) -> Outcome<bool> {
@@ -187,14 +180,30 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         free
     }
 
+    /// After a kill was started: starts the wait for DMA that uses what is dropped, and tells whether all has ended.
+    #[inline(always)]
+    fn try_sync(&self) -> bool {
+        DMA_SYNC.write(&self.regs, self.sync_start);
+        let done = self.sync_done.bits();
+        Q_DMA_R.read(&self.regs).busy() == 0 && DMA_SYNC.read(&self.regs).bits() & done == done
+    }
+
+    /// The rest of a kill that takes longer.
+    #[cold]
+    fn wait_for_kill(&self) -> Outcome {
+        let done = self.sync_done.bits();
+        self.wait_longer(Q_DMA_R, Fault::Kill, |quiesce| !quiesce.kill_running())?;
+        self.wait_longer(DMA_SYNC, Fault::DmaSync, |sync| sync.bits() & done == done)
+    }
+
     /// Opens a window on a bridge that isn't in its usual state.
     #[cold]
     #[inline(never)]
     fn set_on_its_side(&mut self, slot: Slot, tve: Tve) -> Outcome {
-        self.usable()?;
         if !tve.fits(self.options.select, slot.index()) {
             return Err(Fault::OtherSide);
         }
+        self.usable()?;
         iommu::window::set(self, slot, tve)
     }
 
@@ -213,7 +222,11 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             value = register.read(&self.regs).bits();
             value == FENCED || done(T::from_bits(value))
         });
-        if in_time && value != FENCED { Ok(()) } else { Err(what) }
+        match value {
+            FENCED => Err(Fault::Fenced),
+            _ if in_time => Ok(()),
+            _ => Err(what),
+        }
     }
 }
 
@@ -247,7 +260,12 @@ impl<I: Mmio, R: Ram> DmaWindows for Phb4<I, R> {
     fn kill(&mut self, kill: Kill) -> Outcome {
         self.usable()?;
         match kill {
-            Kill::Pe(pe) if self.try_invalidate(pe) => Ok(()),
+            Kill::Pe(pe) if self.try_kill(pe) => {
+                if self.try_sync() {
+                    return Ok(());
+                }
+                self.wait_for_kill()
+            }
             kill => self.invalidate(kill),
         }
     }

@@ -99,6 +99,11 @@ impl Parts {
 impl Machine {
     /// A machine whose slots `plug` may fill before the links start.
     pub fn with(plug: impl FnOnce(&[Model])) -> Self {
+        Self::with_memory(std::iter::once(0..1 << 50).collect(), plug)
+    }
+
+    /// The same with other RAM than all of 2^50 bytes; firmware's region is the end of it, as always.
+    pub fn with_memory(ranges: Vec<std::ops::Range<u64>>, plug: impl FnOnce(&[Model])) -> Self {
         let parts = Parts::new();
         plug(&parts.models);
         let mut region = Region::new(FIRMWARE);
@@ -108,7 +113,7 @@ impl Machine {
         let Parts { ram, xscom, models, kind } = parts;
         let mut bridges = bridges;
         phb::start_links(&mut bridges, true);
-        let memory = MemoryMap::new(std::iter::once(0..1 << 50).collect(), FIRMWARE);
+        let memory = MemoryMap::new(ranges, FIRMWARE);
         let view = View::allocate(&mut region, ram, bridges.len());
         let mut sources = Vec::new();
         events::add_bridges(&mut sources, &bridges);

@@ -23,6 +23,8 @@ struct State {
     pages: HashMap<u64, Box<[u8; PAGE as usize]>>,
     watched: Vec<Range<u64>>,
     writes: Vec<RamWrite>,
+    /// For each of them, how many syncs came before.
+    stamps: Vec<u64>,
     syncs: u64,
 }
 
@@ -61,7 +63,14 @@ impl ModelRam {
 
     /// The same, and forgets them.
     pub fn take_writes(&self) -> Vec<RamWrite> {
-        std::mem::take(&mut self.state().writes)
+        let mut state = self.state();
+        state.stamps.clear();
+        std::mem::take(&mut state.writes)
+    }
+
+    /// For each of [`Self::writes`], how many times `sync` had been called before.
+    pub fn write_stamps(&self) -> Vec<u64> {
+        self.state().stamps.clone()
     }
 
     /// How many times `sync` was called.
@@ -101,6 +110,8 @@ impl ModelRam {
         }
         if state.watched.iter().any(|range| address < range.end && address + length > range.start) {
             state.writes.push(RamWrite { address, bytes: from.to_vec() });
+            let syncs = state.syncs;
+            state.stamps.push(syncs);
         }
     }
 

@@ -12,6 +12,7 @@ use crate::iommu::registry::{Held, Place, TableId};
 use crate::iommu::tce::{ACCESS, MOST_PAGES};
 use crate::iommu::tve::Tve;
 use crate::iommu::{FOUR_GIB, WindowIndex};
+use crate::phb::Locked;
 use crate::phb::dma::PhbOption;
 
 /// How a device's address becomes a real one.
@@ -46,12 +47,11 @@ impl Acts<'_> {
         }
         match mode {
             Mode::Identity => {
-                let bypass = Bypass::new(1 << 59, self.memory.bypass_end(), self.memory)?;
                 let bridge = self.bridge(place)?;
-                let tve = Tve::no_translate(bridge.translation, &bypass);
+                let (tve, end) = self.identity(bridge)?;
                 bridge.lock().set_bypass(place.slot, tve, true)?;
                 self.tables.note_held(place, Held::Bypass);
-                reach(place, false, 0, bypass.end())
+                reach(place, false, 0, end)
             }
             Mode::Offset => {
                 let id = self.offset_table()?;
@@ -61,6 +61,12 @@ impl Acts<'_> {
                 result.map(|reach| Reach { origin: FOUR_GIB, ..reach })
             }
         }
+    }
+
+    /// What a bridge's slot holds to pass addresses on unchanged, and where memory ends then.
+    pub(super) fn identity(&self, bridge: &Locked) -> Result<(Tve, u64)> {
+        let bypass = Bypass::new(1 << 59, self.memory.bypass_end(), self.memory)?;
+        Ok((Tve::no_translate(bridge.translation, &bypass), bypass.end()))
     }
 
     /// The table of the 4 GiB mode, made when first asked for.

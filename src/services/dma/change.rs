@@ -226,9 +226,15 @@ impl Acts<'_> {
             return Ok(());
         };
         let mut result = Ok(());
+        // Bridges that once didn't finish aren't waited for again: each wait is long, and there may be many slots.
+        let mut silent = 0_u64;
         let mut next = self.tables.first_slot(id);
         while let Some(place) = next {
             next = self.tables.next_slot(place);
+            let bit = 1_u64.checked_shl(place.phb.into()).unwrap_or(0);
+            if silent & bit != 0 {
+                continue;
+            }
             let Ok(bridge) = phb::find(self.bridges, place.phb.into()) else { continue };
             let mut bridge = bridge.lock();
             if bridge.window(place.slot) != wanted {
@@ -236,7 +242,10 @@ impl Acts<'_> {
             }
             match bridge.kill(Kill::Pe(place.slot.pe())) {
                 Ok(()) | Err(Fault::Fenced | Fault::InReset | Fault::Broken) => {}
-                Err(fault) => result = Err(fault.into()),
+                Err(fault) => {
+                    silent |= bit;
+                    result = Err(fault.into());
+                }
             }
         }
         result

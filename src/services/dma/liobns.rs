@@ -22,7 +22,8 @@ impl Acts<'_> {
         let table = self.tables.find(handle)?;
         let fits = self.tables.get(table).is_some_and(|table| {
             let size = table.pages() << table.geometry().page_shift();
-            base.is_multiple_of(table.page_bytes()) && base.checked_add(size).is_some()
+            // The window isn't empty; it may reach the last address.
+            base.is_multiple_of(table.page_bytes()) && base.checked_add(size.wrapping_sub(1)).is_some()
         });
         if !fits {
             return Err(Error::Parameter(&"base"));

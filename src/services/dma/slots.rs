@@ -78,6 +78,8 @@ impl Acts<'_> {
             reach
         };
         self.tables.note_held(place, Held::Table(id));
+        // It may have been the last place of the bypass's table.
+        self.drop_offset_table();
         Ok(reach)
     }
 
@@ -113,7 +115,7 @@ impl Acts<'_> {
         let mut held = self.tables.held(place);
         let holds = match held {
             Held::Nothing => true,
-            Held::Bypass => matches!(meaning, Meaning::NoTranslate { .. }),
+            Held::Bypass => self.identity(self.bridge(place)?)?.0 == tve,
             Held::Table(id) => self.tables.get(id).is_some_and(|table| Tve::translated(table.table()) == tve),
         };
         if !holds {
@@ -131,6 +133,12 @@ impl Acts<'_> {
         // What can't be reached in this mode is empty.
         let reach = reach(place, four_gib, start, end).unwrap_or(Reach { origin: 0, first: 0, last: 0 });
         Ok(Found { meaning, held, reach })
+    }
+
+    /// In how many slots a table is.
+    pub fn sharers(&mut self, id: TableId) -> u32 {
+        self.drop_stale(id);
+        self.tables.slots(id)
     }
 
     /// Drops the notes of slots in which a table no longer is.
