@@ -1,6 +1,6 @@
 //! Builds `opalite.lid`. Every flag of the compiler and the linker is here and nowhere else.
 
-use crate::{board::Board, elf, paths, report, toolchain::Toolchain};
+use crate::{board::Board, elf, linker, paths, report, toolchain::Toolchain};
 use anyhow::{Context, Result, bail};
 use std::{
     env, fs,
@@ -98,7 +98,8 @@ fn compile(program: &Program, target_folder: &Path) -> Result<PathBuf> {
         .arg(&specification)
         .arg("--target-dir")
         .arg(target_folder)
-        .env("CARGO_ENCODED_RUSTFLAGS", flags(program, &toolchain).join("\u{1f}"))
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(program, &toolchain)?.join("\u{1f}"))
+        .env(linker::LINKER, &toolchain.linker)
         .stdin(std::process::Stdio::null());
     let status = command.status().context("starting cargo")?;
     if !status.success() {
@@ -107,10 +108,11 @@ fn compile(program: &Program, target_folder: &Path) -> Result<PathBuf> {
     Ok(target_folder.join("powerpc64-opal/release").join(program.binary))
 }
 
-fn flags(program: &Program, toolchain: &Toolchain) -> Vec<String> {
+fn flags(program: &Program, toolchain: &Toolchain) -> Result<Vec<String>> {
     let script = paths::root().join(program.script);
     let mut flags = vec![
-        format!("-Clinker={}", toolchain.linker.display()),
+        // xtask itself: see `linker`.
+        format!("-Clinker={}", env::current_exe().context("finding xtask's own file")?.display()),
         format!("-Clink-arg=-T{}", script.display()),
         "-Clink-arg=--build-id=none".into(),
     ];
@@ -125,5 +127,5 @@ fn flags(program: &Program, toolchain: &Toolchain) -> Vec<String> {
     ] {
         flags.push(format!("--remap-path-prefix={}={name}", folder.display()));
     }
-    flags
+    Ok(flags)
 }

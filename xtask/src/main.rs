@@ -14,6 +14,7 @@ mod fetch;
 mod image;
 mod initramfs;
 mod kexec;
+mod linker;
 mod modules;
 mod packages;
 mod paths;
@@ -33,6 +34,9 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(code) = linker::run() {
+        return code;
+    }
     match run(cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
