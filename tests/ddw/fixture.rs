@@ -29,7 +29,7 @@ pub const NOBODY: u32 = 0x3_0000;
 
 /// The LIOBN of a window of bridge 0.
 pub const fn liobn(pe: u64, window: u64) -> u64 {
-    0x8000_0000 | 2 * pe | window
+    0x8000_0000 | (2 * pe) | window
 }
 
 /// Lists and memory for devices.

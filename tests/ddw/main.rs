@@ -8,6 +8,7 @@ mod fixture;
 mod machine;
 #[path = "../model/mod.rs"]
 mod model;
+mod oracle;
 mod promise;
 mod replay;
 mod tree;
