@@ -56,7 +56,8 @@ fn publish_bridge(tree: &mut Tree, board: &Board, (info, devices): &Bridge, pare
     };
     let label = format!("pcie.{}", identity.opal_id);
     let functions: Vec<_> = devices.iter().map(|device| pci_node(device, Some(&label))).collect();
-    dt::pci::publish_phb(tree, &node, &functions);
+    let node = dt::pci::publish_phb(tree, &node, &functions);
+    dt::ddw::publish_bridge(tree, node, identity.opal_id, board.generation != Generation::Power8);
 }
 
 /// The machine's node of a bridge's stack.
@@ -172,6 +173,7 @@ pub fn publish(
     );
     let page_sizes = phb::all(firmware.phbs).fold(0, |sizes, bridge| sizes | bridge.translation.page_sizes);
     dt::dma_windows::publish(&mut tree, page_sizes);
+    dt::ddw::publish_rtas(&mut tree);
     tree.to_blob(arch::pir())
 }
 

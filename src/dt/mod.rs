@@ -8,6 +8,7 @@ mod names;
 
 pub mod chosen;
 pub mod cpus;
+pub mod ddw;
 pub mod dma_windows;
 mod features;
 pub mod interrupts;

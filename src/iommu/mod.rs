@@ -105,6 +105,10 @@ impl Slot {
     pub const fn pe(self) -> PeNumber {
         PeNumber(self.0 >> 1)
     }
+    /// The other slot of the PE.
+    pub const fn sibling(self) -> Self {
+        Self(self.0 ^ 1)
+    }
     /// Which of its windows.
     pub const fn index(self) -> WindowIndex {
         if self.0 & 1 == 0 { WindowIndex::Zero } else { WindowIndex::One }

@@ -77,6 +77,8 @@ struct Entry {
     slots: u32,
     /// LIOBNs that name it.
     liobns: u32,
+    /// PAPR's window whose table it is. It goes with the window, and no client has a handle.
+    papr: Option<Place>,
 }
 
 /// The registry.
@@ -111,16 +113,22 @@ impl Registry {
         }
     }
 
-    /// Makes a table. `whole`: with all its levels.
+    /// Makes a table. `whole_from`: with all levels that entries from there on need.
     ///
     /// # Errors
     /// `Resource` when there are too many, `NoMem` when the pool has no room.
-    pub fn create(&mut self, ram: &impl Ram, geometry: Geometry, pages: u64, whole: bool) -> Result<TableId> {
+    pub fn create(
+        &mut self,
+        ram: &impl Ram,
+        geometry: Geometry,
+        pages: u64,
+        whole_from: Option<u64>,
+    ) -> Result<TableId> {
         let &place = self.vacant.last().ok_or(Error::Resource(&"tables"))?;
         let entry = self.entries.get_mut(usize::from(place)).ok_or(Error::Internal(&"tables"))?;
-        let table = match whole {
-            false => TceTable::create(&mut self.pool, ram, geometry, pages)?,
-            true => TceTable::create_whole(&mut self.pool, ram, geometry, pages)?,
+        let table = match whole_from {
+            None => TceTable::create(&mut self.pool, ram, geometry, pages)?,
+            Some(first) => TceTable::create_whole(&mut self.pool, ram, geometry, pages, first)?,
         };
         self.vacant.pop();
         *entry = Entry { table: Some(table), generation: entry.generation, ..Entry::default() };
@@ -155,10 +163,37 @@ impl Registry {
     pub fn find(&self, handle: Handle) -> Result<TableId> {
         let place = u16::try_from((handle.0 as u32).wrapping_sub(1)).ok().map(TableId);
         place
-            .filter(|&id| {
-                self.get(id).is_some() && self.handle(id) == handle && self.offset_table != Some(id)
-            })
+            .filter(|&id| self.get(id).is_some() && self.handle(id) == handle && !self.is_own(id))
             .ok_or(Error::Parameter(&"table"))
+    }
+
+    /// Whether a table is firmware's own affair: behind a bypass of the 4 GiB mode, or PAPR's.
+    pub fn is_own(&self, id: TableId) -> bool {
+        self.offset_table == Some(id) || self.papr(id).is_some()
+    }
+
+    /// PAPR's window whose table it is.
+    pub fn papr(&self, id: TableId) -> Option<Place> {
+        self.entries.get(usize::from(id.0))?.papr
+    }
+
+    /// Makes a table that of PAPR's window there.
+    pub fn set_papr(&mut self, id: TableId, place: Place) {
+        if let Some(entry) = self.entries.get_mut(usize::from(id.0)) {
+            entry.papr = Some(place);
+        }
+    }
+
+    /// Window of the first table from `at` on that is PAPR's, and where to go on.
+    pub fn next_papr(&self, at: usize) -> Option<(Place, usize)> {
+        let rest = self.entries.get(at..)?.iter().zip(at..);
+        rest.filter(|(entry, _)| entry.table.is_some())
+            .find_map(|(entry, index)| Some((entry.papr?, index.wrapping_add(1))))
+    }
+
+    /// Whether one more table can be.
+    pub const fn has_vacancy(&self) -> bool {
+        !self.vacant.is_empty()
     }
 
     /// What a client calls a table.

@@ -47,13 +47,19 @@ impl TceTable {
         Ok(Self { table: Table::owned(geometry, address), pages, pool_pages: 1 << order(geometry) })
     }
 
-    /// Makes an empty table with all its levels.
+    /// Makes an empty table with all levels that entries from `first` on need.
     ///
     /// # Errors
     /// `NoMem` when the pool has no room; it is then as before.
-    pub fn create_whole(pool: &mut Pool, ram: &impl Ram, geometry: Geometry, pages: u64) -> Result<Self> {
+    pub fn create_whole(
+        pool: &mut Pool,
+        ram: &impl Ram,
+        geometry: Geometry,
+        pages: u64,
+        first: u64,
+    ) -> Result<Self> {
         let mut table = Self::create(pool, ram, geometry, pages)?;
-        let mut index = 0;
+        let mut index = first & !table.leaf_entries().wrapping_sub(1);
         while index < pages {
             let made = table.descend(ram, index, |parent| {
                 let child = link_new(pool, ram, geometry, parent)?;
@@ -265,6 +271,19 @@ impl TceTable {
         }
         pages
     }
+}
+
+/// Pages of the pool in all levels that these entries need; there is at least one entry.
+pub const fn whole_pages(geometry: Geometry, entries: &Range<u64>) -> u64 {
+    let bits = geometry.level_shift() as u32 - 3;
+    let (mut tables, mut height, mut shift) = (0_u64, 0, bits);
+    while height < geometry.levels() {
+        let span = (entries.end.wrapping_sub(1) >> shift).wrapping_sub(entries.start >> shift);
+        tables = tables.wrapping_add(span).wrapping_add(1);
+        shift = shift.wrapping_add(bits);
+        height += 1;
+    }
+    tables << order(geometry)
 }
 
 /// log2 of the pool's pages in a level.

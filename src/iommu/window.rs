@@ -33,6 +33,34 @@ pub fn unset<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot) -> Outcome {
     put(bridge, slot, old, Tve::CLOSED)
 }
 
+/// Closes both windows of a PE.
+///
+/// # Errors
+/// When the bridge doesn't answer; nothing has changed then.
+pub fn unset_both<B: Bridge + ?Sized>(bridge: &mut B, slots: [Slot; 2]) -> Outcome {
+    let old = slots.map(|slot| bridge.tve(slot));
+    let mut result = Ok(());
+    for (slot, old) in slots.into_iter().zip(old) {
+        if result.is_ok() && old.is_open() {
+            result = put(bridge, slot, old, Tve::CLOSED);
+        }
+    }
+    if result.is_err() {
+        reopen(bridge, slots, old);
+    }
+    result
+}
+
+/// Puts back what two slots of a PE had.
+#[cold]
+pub fn reopen<B: Bridge + ?Sized>(bridge: &mut B, slots: [Slot; 2], old: [Tve; 2]) {
+    for (slot, old) in slots.into_iter().zip(old) {
+        bridge.restore_tve(slot, old);
+        // Hardware may remember that an address had no translation.
+        let _ = bridge.try_forget(slot.pe());
+    }
+}
+
 #[cold]
 fn replace<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot, old: Tve, new: Tve) -> Outcome {
     let ran = bridge.stop_dma(slot.pe())?;

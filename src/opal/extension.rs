@@ -1,7 +1,7 @@
 //! Opalite's own calls. Their tokens aren't fixed: `/ibm,opal/dma-windows` names each call and its token, from this
 //! table, so what is told and what is served can't differ. `doc/dma-windows.md` specifies them.
 
-use super::calls::{faults, liobn, tables};
+use super::calls::{faults, liobn, rtas, tables};
 use super::table::{Call, call};
 
 /// The first token: far above OPAL's own.
@@ -29,6 +29,7 @@ pub static CALLS: &[(&str, Call)] = &[
     call!("put-tce-indirect", "put-tce-indirect", liobn::put_indirect),
     call!("stuff-tce", "stuff-tce", liobn::stuff),
     call!("get-tce", "get-tce", liobn::get),
+    call!("rtas-call", "rtas-call", rtas::call),
 ];
 
 /// The call of that token.

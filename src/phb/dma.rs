@@ -71,6 +71,13 @@ pub trait DmaWindows {
     fn health(&self) -> Health;
     /// Whether a window, the way of selecting them or the bridge's health may have changed since this was asked last.
     fn take_changed(&mut self) -> bool;
+    /// Closes both windows of a slot's PE and chooses where windows 1 begin. `must`: a choice that other PEs' windows
+    /// forbid is an error; else it isn't made then.
+    ///
+    /// # Errors
+    /// `WrongState` when a live window of another PE would move or lose a part, `Hardware` when the bridge doesn't answer;
+    /// nothing has changed then.
+    fn reset_pe(&mut self, slot: Slot, four_gib: bool, must: bool) -> Result;
 }
 
 impl<I: Mmio, R: Ram> Bridge for Phb4<I, R> {
@@ -215,6 +222,16 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         if bit59 { Err(Fault::OtherSide) } else { self.set_on_its_side(slot, tve) }
     }
 
+    /// Whether windows 1 may begin elsewhere, whatever the windows of `except` are.
+    fn may_select(&self, to: Select, except: Option<PeNumber>) -> Result {
+        let windows = self.tvt.words().enumerate().map(|(index, word)| {
+            let side = if index.is_multiple_of(2) { WindowIndex::Zero } else { WindowIndex::One };
+            let left_out = except.is_some_and(|pe| pe.index() == index / 2);
+            (side, if left_out { Tve::CLOSED } else { Tve::from_bits(word) })
+        });
+        iommu::window::may_select(to, windows)
+    }
+
     #[cold]
     fn wait_longer<T: Word>(&self, register: Reg<T>, what: Fault, done: impl Fn(T) -> bool) -> Outcome {
         let mut value = FENCED;
@@ -279,11 +296,7 @@ impl<I: Mmio, R: Ram> DmaWindows for Phb4<I, R> {
         match option {
             PhbOption::Tve1At4GiB => {
                 new.select = if on { Select::FourGiB } else { Select::Bit59 };
-                let windows = self.tvt.words().enumerate().map(|(index, word)| {
-                    let side = if index.is_multiple_of(2) { WindowIndex::Zero } else { WindowIndex::One };
-                    (side, Tve::from_bits(word))
-                });
-                iommu::window::may_select(new.select, windows)?;
+                self.may_select(new.select, None)?;
             }
             PhbOption::MmioEehDisable => new.mmio_eeh_disable = on,
         }
@@ -312,5 +325,29 @@ impl<I: Mmio, R: Ram> DmaWindows for Phb4<I, R> {
 
     fn take_changed(&mut self) -> bool {
         self.tvt.take_changed()
+    }
+
+    fn reset_pe(&mut self, slot: Slot, four_gib: bool, must: bool) -> Result {
+        self.usable()?;
+        let slots = [slot, slot.sibling()];
+        let old = slots.map(|slot| self.tve(slot));
+        let select = if four_gib { Select::FourGiB } else { Select::Bit59 };
+        // Looked at before anything is closed.
+        let may = match select == self.options.select {
+            true => Ok(()),
+            false => self.may_select(select, Some(slot.pe())),
+        };
+        if must {
+            may?;
+        }
+        iommu::window::unset_both(self, slots)?;
+        if may.is_ok()
+            && select != self.options.select
+            && let Err(error) = self.set_option(PhbOption::Tve1At4GiB, four_gib)
+        {
+            iommu::window::reopen(self, slots, old);
+            return Err(error);
+        }
+        Ok(())
     }
 }

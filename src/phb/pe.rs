@@ -82,6 +82,8 @@ pub trait Pes {
     /// # Errors
     /// When the bridge is fenced, broken or in reset.
     fn set_pe(&mut self, pe: PeNumber, rids: RidMatch, map: bool) -> Outcome;
+    /// The PE that a requester was put into; the reserved one when it is in none.
+    fn pe_of(&self, requester: Bdfn) -> u16;
     /// Lets `child` freeze with `parent`, or not.
     fn set_dependent(&mut self, parent: PeNumber, child: PeNumber, depends: bool);
 }
@@ -97,6 +99,10 @@ impl<I: Mmio, R: Ram> Pes for Phb4<I, R> {
         }
         self.forget_requesters();
         Ok(())
+    }
+
+    fn pe_of(&self, requester: Bdfn) -> u16 {
+        self.tables.pe_of(&self.ram, requester)
     }
 
     fn set_dependent(&mut self, parent: PeNumber, child: PeNumber, depends: bool) {

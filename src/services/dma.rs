@@ -6,6 +6,7 @@
 
 pub mod bypass;
 pub mod change;
+pub mod ddw;
 pub mod liobns;
 pub mod slots;
 
@@ -14,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::hw::ram::Ram;
 use crate::iommu::geometry::Geometry;
 use crate::iommu::pool::Pool;
-use crate::iommu::registry::{Handle, Registry, TableId};
+use crate::iommu::registry::{Handle, Place, Registry, TableId};
 use crate::mem::MemoryMap;
 use crate::phb::{self, PhbSlot};
 use crate::sync::{Guard, Lock};
@@ -47,7 +48,7 @@ impl Dma {
         memory: &'a MemoryMap,
         bridges: &'a [PhbSlot],
     ) -> Acts<'a> {
-        Acts { tables: self.0.lock(), ram, memory, bridges }
+        Acts { tables: self.0.lock(), ram, memory, bridges, fresh: None }
     }
 
     /// The tables alone, to look at, if nobody else has them.
@@ -62,7 +63,7 @@ impl Dma {
         memory: &'a MemoryMap,
         bridges: &'a [PhbSlot],
     ) -> Option<Acts<'a>> {
-        Some(Acts { tables: self.0.try_lock()?, ram, memory, bridges })
+        Some(Acts { tables: self.0.try_lock()?, ram, memory, bridges, fresh: None })
     }
 }
 
@@ -73,6 +74,8 @@ pub struct Acts<'a> {
     ram: &'a arch::Memory,
     memory: &'a MemoryMap,
     bridges: &'a [PhbSlot],
+    /// The table of a default window that this call makes, not yet set.
+    fresh: Option<(Place, TableId)>,
 }
 
 /// What a new table is like.
@@ -106,7 +109,7 @@ impl Acts<'_> {
         }
         let pages = new.window_size / page;
         let geometry = Geometry::for_pages(translation, new.page_shift, pages, new.levels)?;
-        self.tables.create(self.ram, geometry, pages, new.whole)
+        self.tables.create(self.ram, geometry, pages, new.whole.then_some(0))
     }
 
     /// Destroys a table.

@@ -4,6 +4,7 @@
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::iommu::registry::Handle;
+use crate::iommu::tce::ACCESS;
 use crate::mem::OsBuffer;
 use crate::opal::args::Args;
 use crate::opal::table::SUCCESS;
@@ -27,16 +28,22 @@ pub fn unbind(fw: &Firmware, args: &Args) -> Result<i64> {
     Ok(SUCCESS)
 }
 
-/// The entries that a TCE call means.
-fn span(acts: &mut Acts<'_>, args: &Args, count: u64) -> Result<Span> {
-    acts.liobn_span(args.u64::<0>(), args.u64::<1>(), count)
+/// The entries that a TCE call means. `maps`: they shall be mapped.
+fn span(acts: &mut Acts<'_>, args: &Args, count: u64, maps: bool) -> Result<Option<Span>> {
+    acts.liobn_span(args.u64::<0>(), args.u64::<1>(), count, maps)
+}
+
+/// Stores one TCE into each entry.
+fn fill(fw: &Firmware, args: &Args, count: u64) -> i64 {
+    let mut acts = fw.tables();
+    let tce = args.u64::<2>();
+    let done = span(&mut acts, args, count, tce & ACCESS != 0).and_then(|span| acts.fill(span, tce));
+    hcall::result(acts.finish(done))
 }
 
 /// put-tce(liobn, ioba, tce).
 pub fn put(fw: &Firmware, args: &Args) -> Result<i64> {
-    let mut acts = fw.tables();
-    let done = span(&mut acts, args, 1).and_then(|span| acts.fill(span, args.u64::<2>()));
-    Ok(hcall::result(done))
+    Ok(fill(fw, args, 1))
 }
 
 /// put-tce-indirect(liobn, ioba, list, count).
@@ -58,8 +65,9 @@ fn put_list(fw: &Firmware, args: &Args) -> Result {
         return Err(Error::Parameter(&"list's alignment"));
     }
     let mut acts = fw.tables();
-    let span = span(&mut acts, args, count)?;
-    acts.map_list(span, &mut List::copy(&fw.ram, list))
+    let Some(span) = span(&mut acts, args, count, true)? else { return Ok(()) };
+    let done = acts.map_list(span, &mut List::copy(&fw.ram, list));
+    acts.finish(done)
 }
 
 /// stuff-tce(liobn, ioba, tce, count).
@@ -68,9 +76,7 @@ pub fn stuff(fw: &Firmware, args: &Args) -> Result<i64> {
     if count > MOST_LISTED as u64 {
         return Ok(H_P4);
     }
-    let mut acts = fw.tables();
-    let done = span(&mut acts, args, count).and_then(|span| acts.fill(span, args.u64::<2>()));
-    Ok(hcall::result(done))
+    Ok(fill(fw, args, count))
 }
 
 /// get-tce(liobn, ioba, tce*).
@@ -78,7 +84,7 @@ pub fn get(fw: &Firmware, args: &Args) -> Result<i64> {
     let read = || {
         let output = args.pointer::<u64, 2>(fw)?;
         let mut acts = fw.tables();
-        let span = span(&mut acts, args, 1)?;
+        let span = span(&mut acts, args, 1, false)?;
         output.write(&fw.ram, acts.entry(span));
         Ok(())
     };

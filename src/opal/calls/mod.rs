@@ -10,6 +10,7 @@ pub mod liobn;
 pub mod nvram;
 pub mod pci;
 pub mod power;
+pub mod rtas;
 pub mod system;
 pub mod tables;
 pub mod time;

@@ -50,7 +50,7 @@ impl Acts<'_> {
                 let bridge = self.bridge(place)?;
                 let (tve, end) = self.identity(bridge)?;
                 bridge.lock().set_bypass(place.slot, tve, true)?;
-                self.tables.note_held(place, Held::Bypass);
+                self.note(place, Held::Bypass);
                 reach(place, false, 0, end)
             }
             Mode::Offset => {

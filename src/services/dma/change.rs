@@ -137,13 +137,15 @@ impl Acts<'_> {
         self.change(span, &mut || values.next().copied().unwrap_or(0))
     }
 
-    /// Stores one TCE into each entry.
+    /// Stores one TCE into each entry. Into those of nothing only what maps nothing can be stored.
     ///
     /// # Errors
     /// As [`Self::map_list`].
-    pub fn fill(&mut self, span: Span, tce: u64) -> Result {
-        let page = self.page_bytes(span)?;
+    pub fn fill(&mut self, span: Option<Span>, tce: u64) -> Result {
+        let page = span.map_or(Ok(1), |span| self.page_bytes(span))?;
         self.check_tce(tce, page)?;
+        // Where no table is nothing is mapped.
+        let Some(span) = span else { return Ok(()) };
         let mapped = tce & ACCESS != 0;
         self.change_run(span, mapped, if mapped { tce } else { 0 }, 0)
     }

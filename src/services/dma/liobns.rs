@@ -5,9 +5,7 @@ use super::change::Span;
 use crate::error::{Error, Result};
 use crate::iommu::liobn::Binding;
 use crate::iommu::registry::Handle;
-
-/// From here on LIOBNs are those of PAPR's windows.
-const OWN: u64 = 0x8000_0000;
+use crate::services::dma::ddw::OWN;
 
 impl Acts<'_> {
     /// Lets a LIOBN name a table, whose first entry is at bus address `base`.
@@ -45,19 +43,24 @@ impl Acts<'_> {
         Ok(())
     }
 
-    /// The entries from bus address `ioba` on, which is rounded down to a page.
+    /// The entries from bus address `ioba` on, which is rounded down to a page. Nothing when there is no table and
+    /// nothing shall be mapped: they are 0.
     ///
     /// # Errors
-    /// `Parameter` when the LIOBN isn't bound or the entries aren't in its window.
-    pub fn liobn_span(&mut self, liobn: u64, ioba: u64, count: u64) -> Result<Span> {
+    /// `Parameter` when the LIOBN isn't bound or the entries aren't in its window; for PAPR's windows as
+    /// [`Acts::papr_span`].
+    pub fn liobn_span(&mut self, liobn: u64, ioba: u64, count: u64, maps: bool) -> Result<Option<Span>> {
+        if liobn >= OWN {
+            return self.papr_span(liobn, ioba, count, maps);
+        }
         let binding = self.tables.liobns.find(liobn).ok_or(Error::Parameter(&"LIOBN"))?;
         let page = self.tables.get(binding.table).map_or(1, |table| table.page_bytes());
         let offset = ioba.checked_sub(binding.base).ok_or(Error::Parameter(&"bus address"))?;
-        self.span(binding.table, offset & page.wrapping_neg(), count)
+        self.span(binding.table, offset & page.wrapping_neg(), count).map(Some)
     }
 
-    /// The first entry of a span.
-    pub fn entry(&self, span: Span) -> u64 {
-        self.tables.get(span.table).map_or(0, |table| table.get(self.ram, span.first))
+    /// The first entry of a span, or of nothing.
+    pub fn entry(&self, span: Option<Span>) -> u64 {
+        span.and_then(|span| Some(self.tables.get(span.table)?.get(self.ram, span.first))).unwrap_or(0)
     }
 }

@@ -77,7 +77,7 @@ impl Acts<'_> {
             bridge.set_table(place.slot, tve)?;
             reach
         };
-        self.tables.note_held(place, Held::Table(id));
+        self.note(place, Held::Table(id));
         // It may have been the last place of the bypass's table.
         self.drop_offset_table();
         Ok(reach)
@@ -97,7 +97,7 @@ impl Acts<'_> {
             return Err(Error::WrongState(&"the window is the OS's own"));
         }
         self.bridge(place)?.lock().unset_window(place.slot)?;
-        self.tables.note_held(place, Held::Nothing);
+        self.note(place, Held::Nothing);
         self.drop_offset_table();
         Ok(found.held)
     }
@@ -119,7 +119,7 @@ impl Acts<'_> {
             Held::Table(id) => self.tables.get(id).is_some_and(|table| Tve::translated(table.table()) == tve),
         };
         if !holds {
-            self.tables.note_held(place, Held::Nothing);
+            self.note(place, Held::Nothing);
             held = Held::Nothing;
         }
         let (start, end) = match (meaning, held) {

@@ -1,6 +1,7 @@
 //! The cases. Each gives one line; a failed one says what it saw.
 
 mod calls;
+mod ddw;
 mod hostile;
 mod shared;
 mod windows;
@@ -90,6 +91,7 @@ pub fn run(tree: &Fdt<'_>) {
     windows::run(&mut bench);
     shared::run(&mut bench);
     calls::run(&mut bench);
+    ddw::run(&mut bench, tree);
     if let Some(count) = number(tree, "hostile=") {
         hostile::run(&mut bench, count);
         // The second stage: all of it once more.

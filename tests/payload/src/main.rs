@@ -11,6 +11,8 @@ fn main() {}
 #[cfg(target_os = "none")]
 mod cases;
 #[cfg(target_os = "none")]
+mod ddw_client;
+#[cfg(target_os = "none")]
 mod edu;
 #[cfg(target_os = "none")]
 mod machine;

@@ -37,7 +37,8 @@ pub struct Device {
     pub bdfn: u64,
 }
 
-fn cells(node: FdtNode<'_, '_>, name: &str) -> [u32; 16] {
+/// Cells of a property; 0 where there are none.
+pub fn cells(node: FdtNode<'_, '_>, name: &str) -> [u32; 16] {
     let mut all = [0; 16];
     if let Some(property) = node.property(name) {
         for (into, cell) in all.iter_mut().zip(property.value.chunks_exact(4)) {
