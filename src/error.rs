@@ -2,9 +2,7 @@
 
 use core::fmt;
 
-/// What a person reads of a failure. A reference to one, so that a result fits two registers: it passes through
-/// every call.
-pub type Reason = &'static &'static str;
+pub use crate::arch::{Reason, why};
 
 /// A failure, with what a person needs to find its cause. Logged once, at dispatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,22 +68,22 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, reason) = match *self {
-            Self::Parameter(reason) => ("bad argument", *reason),
+            Self::Parameter(reason) => ("bad argument", reason.text()),
             Self::Busy => ("busy", ""),
             Self::BusyEvent => ("busy, poll", ""),
-            Self::Partial(reason) => ("partial", *reason),
+            Self::Partial(reason) => ("partial", reason.text()),
             Self::Closed => ("closed", ""),
-            Self::Hardware(reason) => ("hardware", *reason),
-            Self::Unsupported(reason) => ("unsupported", *reason),
-            Self::Permission(reason) => ("not allowed", *reason),
+            Self::Hardware(reason) => ("hardware", reason.text()),
+            Self::Unsupported(reason) => ("unsupported", reason.text()),
+            Self::Permission(reason) => ("not allowed", reason.text()),
             Self::NoMem => ("no memory", ""),
-            Self::Resource(reason) => ("none left", *reason),
-            Self::Internal(reason) => ("internal", *reason),
-            Self::WrongState(reason) => ("wrong state", *reason),
+            Self::Resource(reason) => ("none left", reason.text()),
+            Self::Internal(reason) => ("internal", reason.text()),
+            Self::WrongState(reason) => ("wrong state", reason.text()),
             Self::Empty => ("nothing there", ""),
             Self::XiveProvisioning => ("a page must be donated", ""),
             Self::XiveFreeActive => ("still enabled", ""),
-            Self::Timeout(reason) => ("timeout", *reason),
+            Self::Timeout(reason) => ("timeout", reason.text()),
         };
         f.write_str(kind)?;
         if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }

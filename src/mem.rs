@@ -5,7 +5,7 @@
 //! grain and one range: only at an end of memory can firmware be cut out of every bypass window.
 #![allow(unsafe_code)]
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::ram::Ram;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
@@ -134,7 +134,7 @@ impl<T: OsNumber> OsPointer<T> {
     pub fn check(map: &MemoryMap, argument: u64) -> Result<Self> {
         let address = argument & REAL_MASK;
         if address == 0 || !address.is_multiple_of(T::SIZE) || !map.is_os_ram(address, T::SIZE) {
-            return Err(Error::Parameter(&"pointer"));
+            return Err(Error::Parameter(why("pointer")));
         }
         Ok(Self { address, what: PhantomData })
     }
@@ -174,7 +174,7 @@ impl OsBuffer {
     pub fn check(map: &MemoryMap, argument: u64, length: u64) -> Result<Self> {
         let address = argument & REAL_MASK;
         if address == 0 || !map.is_os_ram(address, length) {
-            return Err(Error::Parameter(&"buffer"));
+            return Err(Error::Parameter(why("buffer")));
         }
         Ok(Self { address, length })
     }

@@ -4,7 +4,7 @@ use super::chips::{ChipXive, Controllers};
 use super::{chips, leak_window};
 use crate::arch::PhysicalRam;
 use crate::board::Board;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::interrupts::source::{NotifyPort, Source, Sources};
 use crate::interrupts::xics;
 use crate::mem::Region;
@@ -50,7 +50,7 @@ fn connect_to_xive(
     sources: u16,
 ) -> Result<Interrupts> {
     let xive = xives.iter_mut().find(|xive| xive.chip() == stack.chip);
-    let xive = xive.ok_or(Error::Hardware(&"its chip has no interrupt controller"))?;
+    let xive = xive.ok_or(Error::Hardware(why("its chip has no interrupt controller")))?;
     let esb = stack.windows(&board.phb).interrupts;
     let base = xive.reserve(sources.into(), sources.into())?;
     let count = u32::from(sources);

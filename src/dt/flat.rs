@@ -4,7 +4,7 @@
 //! instructions with `dtoolkit` for a tree of powernv9's size, more than the whole boot may cost; this takes a
 //! tenth of that.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 
 /// First word of a blob.
 pub const MAGIC: u32 = 0xd00d_feed;
@@ -37,7 +37,7 @@ pub struct Events<'a> {
     at: usize,
 }
 
-const BROKEN: Error = Error::Parameter(&"device tree blob");
+const BROKEN: Error = Error::Parameter(why("device tree blob"));
 
 fn word(bytes: &[u8], at: usize) -> Result<u32> {
     let bytes = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()).ok_or(BROKEN)?;

@@ -10,7 +10,7 @@ pub use node::{Node, NodeMut};
 use crate::dt::flat::{BEGIN_NODE, END, END_NODE, Event, Events, MAGIC, PROPERTY};
 use crate::dt::names::{Name, Names};
 use crate::dt::read::cells;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::units::Pir;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -103,10 +103,10 @@ impl Tree {
                 (Event::End, Some(_)) => {
                     path.pop();
                 }
-                _ => return Err(Error::Parameter(&"device tree blob")),
+                _ => return Err(Error::Parameter(why("device tree blob"))),
             }
         }
-        if path.is_empty() { Ok(tree) } else { Err(Error::Parameter(&"device tree blob")) }
+        if path.is_empty() { Ok(tree) } else { Err(Error::Parameter(why("device tree blob"))) }
     }
 
     /// The node at a path of full names, such as `/cpus/PowerPC,POWER9@0`.

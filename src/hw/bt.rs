@@ -3,7 +3,7 @@
 //! IPMI specification 2.0, chapter 11; `reference/platform-qemu-powernv.md` §3.3.
 
 use super::lpc::Lpc;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::sync::wait_until;
 use core::sync::atomic::{AtomicU8, Ordering};
 
@@ -90,10 +90,10 @@ impl Bt {
     /// # Errors
     /// `Timeout` when the BMC doesn't become ready or doesn't answer, `Parameter` when the data is too long.
     pub fn request(&self, netfn: u8, command: u8, data: &[u8]) -> Result<Answer> {
-        let length = u8::try_from(data.len() + 3).map_err(|_| Error::Parameter(&"BT request"))?;
+        let length = u8::try_from(data.len() + 3).map_err(|_| Error::Parameter(why("BT request")))?;
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
         if !wait_until(READY, || self.lpc.inb(CONTROL) & (B_BUSY | H2B_ATN) == 0) {
-            return Err(Error::Timeout(&"BT: BMC busy"));
+            return Err(Error::Timeout(why("BT: BMC busy")));
         }
         self.set_host_busy(false);
         if self.lpc.inb(CONTROL) & B2H_ATN != 0 {
@@ -109,13 +109,13 @@ impl Bt {
         self.lpc.outb(CONTROL, H2B_ATN);
         for _ in 0..STALE {
             if !wait_until(ANSWER, || self.lpc.inb(CONTROL) & B2H_ATN != 0) {
-                return Err(Error::Timeout(&"BT: no answer"));
+                return Err(Error::Timeout(why("BT: no answer")));
             }
             if let Some(answer) = self.take([(netfn | 1) << 2, sequence, command]) {
                 return Ok(answer);
             }
         }
-        Err(Error::Hardware(&"BT: wrong answers"))
+        Err(Error::Hardware(why("BT: wrong answers")))
     }
 
     /// Reads what lies in the buffer; `None` when it doesn't have that header.

@@ -1,6 +1,6 @@
 //! Why a device can't do what it is asked: one byte, so that it costs nothing on the paths of calls.
 
-use crate::error::Error;
+use crate::error::{Error, why};
 
 /// A failure of hardware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,15 +32,15 @@ impl From<Fault> for Error {
     #[cold]
     fn from(fault: Fault) -> Self {
         Self::Hardware(match fault {
-            Fault::OtherSide => return Self::Parameter(&"the window isn't on its side of the selector"),
-            Fault::Fenced => &"PHB fenced",
-            Fault::InReset => &"PHB in reset",
-            Fault::Broken => &"PHB broken",
-            Fault::LinkDown => &"link down during a reset",
-            Fault::NoDevice => &"bus 0 has the root port only",
-            Fault::KillQueue => &"TCE kill queue",
-            Fault::Kill => &"TCE kill",
-            Fault::DmaSync => &"DMA sync",
+            Fault::OtherSide => return Self::Parameter(why("the window isn't on its side of the selector")),
+            Fault::Fenced => why("PHB fenced"),
+            Fault::InReset => why("PHB in reset"),
+            Fault::Broken => why("PHB broken"),
+            Fault::LinkDown => why("link down during a reset"),
+            Fault::NoDevice => why("bus 0 has the root port only"),
+            Fault::KillQueue => why("TCE kill queue"),
+            Fault::Kill => why("TCE kill"),
+            Fault::DmaSync => why("DMA sync"),
         })
     }
 }

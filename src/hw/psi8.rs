@@ -3,7 +3,7 @@
 //! `reference/platform-qemu-powernv.md` §3.5. The serial link to a service processor isn't used.
 
 use super::mmio::Mmio;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::interrupts::xics::{MASKED, Server, XicsSource};
 use crate::units::Isn;
 use core::ops::Range;
@@ -64,7 +64,7 @@ impl<I: Mmio> Psi8<I> {
 
     fn input(&self, isn: Isn) -> Result<(u32, u64)> {
         let input = isn.0.wrapping_sub(self.first.0);
-        let xivr = XIVR.get(input as usize).ok_or(Error::Parameter(&"ISN"))?;
+        let xivr = XIVR.get(input as usize).ok_or(Error::Parameter(why("ISN")))?;
         Ok((input, *xivr))
     }
 }

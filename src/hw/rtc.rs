@@ -4,7 +4,7 @@
 //! (QEMU counts the one of the PC from a base year), so none is touched.
 
 use super::lpc::Lpc;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::sync::wait_until;
 
 const INDEX: u16 = 0x70;
@@ -99,15 +99,15 @@ impl Rtc {
         let mut last = None;
         for _ in 0..READINGS {
             if !wait_until(UPDATE, || self.get(A) & A_UPDATING == 0) {
-                return Err(Error::Hardware(&"RTC: endless update"));
+                return Err(Error::Hardware(why("RTC: endless update")));
             }
             let now = [SECOND, MINUTE, HOUR, DAY, MONTH, YEAR].map(|register| self.get(register));
             if last == Some(now) {
-                return decode(now, self.get(B)).ok_or(Error::Hardware(&"RTC: no date"));
+                return decode(now, self.get(B)).ok_or(Error::Hardware(why("RTC: no date")));
             }
             last = Some(now);
         }
-        Err(Error::Hardware(&"RTC: unstable"))
+        Err(Error::Hardware(why("RTC: unstable")))
     }
 
     /// Sets the time, in the format that the clock has.
@@ -116,14 +116,14 @@ impl Rtc {
     /// `Parameter` when the calendar or two digits of year don't have it; nothing is changed then.
     pub fn write(&mut self, moment: &Moment) -> Result {
         if !moment.is_valid() {
-            return Err(Error::Parameter(&"date or time"));
+            return Err(Error::Parameter(why("date or time")));
         }
         let year = match moment.year {
             1970..2000 => moment.year - 1900,
             2000..2070 => moment.year - 2000,
-            _ => return Err(Error::Parameter(&"year")),
+            _ => return Err(Error::Parameter(why("year"))),
         };
-        let year = u8::try_from(year).map_err(|_| Error::Parameter(&"year"))?;
+        let year = u8::try_from(year).map_err(|_| Error::Parameter(why("year")))?;
         let format = self.get(B) & !B_SET;
         let number = |value| if format & B_BINARY == 0 { to_bcd(value) } else { value };
         let hour = match (format & B_24_HOURS != 0, moment.hour) {

@@ -4,7 +4,7 @@
 //! `reference/platform-qemu-powernv.md` §3.1.
 
 use super::mmio::Mmio;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 
 /// Registers of one chip.
 pub trait Xscom: Send + Sync {
@@ -71,7 +71,7 @@ impl<I: Mmio, H: Fn() -> u64> Window<I, H> {
 
     #[inline(always)]
     fn status(&self) -> Result {
-        if (self.take_hmer)() & (FAILED | STATUS) == 0 { Ok(()) } else { Err(Error::Hardware(&"XSCOM")) }
+        if (self.take_hmer)() & (FAILED | STATUS) == 0 { Ok(()) } else { Err(Error::Hardware(why("XSCOM"))) }
     }
 }
 

@@ -10,7 +10,7 @@ pub mod source;
 pub mod xics;
 pub mod xive;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::mem::{MemoryMap, OsBuffer};
 use crate::units::{ChipId, Isn};
 use xics::Server;
@@ -30,7 +30,7 @@ impl TryFrom<u64> for Mode {
         match argument {
             0 => Ok(Self::Emulation),
             1 => Ok(Self::Exploitation),
-            _ => Err(Error::Parameter(&"XIVE mode")),
+            _ => Err(Error::Parameter(why("XIVE mode"))),
         }
     }
 }
@@ -42,7 +42,7 @@ pub struct Vp(pub u32);
 impl TryFrom<u64> for Vp {
     type Error = Error;
     fn try_from(argument: u64) -> Result<Self> {
-        u32::try_from(argument).map(Self).map_err(|_| Error::Parameter(&"VP"))
+        u32::try_from(argument).map(Self).map_err(|_| Error::Parameter(why("VP")))
     }
 }
 
@@ -71,7 +71,7 @@ impl TryFrom<u64> for Priority {
     fn try_from(argument: u64) -> Result<Self> {
         match u8::try_from(argument) {
             Ok(number @ 0..=7) => Ok(Self(number)),
-            _ => Err(Error::Parameter(&"priority")),
+            _ => Err(Error::Parameter(why("priority"))),
         }
     }
 }
@@ -138,11 +138,11 @@ impl QueuePage {
             16 => 16,
             21 => 21,
             24 => 24,
-            _ => return Err(Error::Parameter(&"queue order")),
+            _ => return Err(Error::Parameter(why("queue order"))),
         };
         let buffer = OsBuffer::check(map, address, 1 << order)?;
         if !buffer.address.is_multiple_of(1 << order) {
-            return Err(Error::Parameter(&"queue page alignment"));
+            return Err(Error::Parameter(why("queue page alignment")));
         }
         Ok(Some(Self { address: buffer.address, order }))
     }
@@ -178,7 +178,7 @@ impl Queue {
     /// `Parameter` for an unknown flag and what [`QueuePage::check`] rejects.
     pub fn decode(map: &MemoryMap, address: u64, order: u64, flags: u64) -> Result<Option<Self>> {
         if flags & !(Self::ENABLED | Self::ALWAYS_NOTIFY | Self::ESCALATE) != 0 {
-            return Err(Error::Parameter(&"queue flags"));
+            return Err(Error::Parameter(why("queue flags")));
         }
         if flags & Self::ENABLED == 0 {
             return Ok(None);
@@ -241,14 +241,14 @@ impl VpSettings {
     /// `Parameter` for an unknown flag or a report address that isn't 256 aligned bytes of the OS.
     pub fn decode(map: &MemoryMap, flags: u64, report: u64) -> Result<Option<Self>> {
         if flags & !(Self::ENABLED | Self::SINGLE_ESCALATION) != 0 {
-            return Err(Error::Parameter(&"VP flags"));
+            return Err(Error::Parameter(why("VP flags")));
         }
         if flags & Self::ENABLED == 0 {
             return Ok(None);
         }
         let report = if report == 0 { 0 } else { OsBuffer::check(map, report, 256)?.address };
         if report & 0xff != 0 {
-            return Err(Error::Parameter(&"report address"));
+            return Err(Error::Parameter(why("report address")));
         }
         Ok(Some(Self { single_escalation: flags & Self::SINGLE_ESCALATION != 0, report }))
     }
@@ -295,15 +295,15 @@ impl TryFrom<u64> for Dump {
             0 => Ok(Self::Physical),
             1 => Ok(Self::Pool),
             2 => Ok(Self::Os),
-            3 => Err(Error::Unsupported(&"user ring")),
+            3 => Err(Error::Unsupported(why("user ring"))),
             4 => Ok(Self::Vp),
-            5 => Err(Error::Unsupported(&"XICS emulation")),
-            _ => Err(Error::Parameter(&"dump type")),
+            5 => Err(Error::Unsupported(why("XICS emulation"))),
+            _ => Err(Error::Parameter(why("dump type"))),
         }
     }
 }
 
-const NONE: Error = Error::Unsupported(&"no such interrupt controller");
+const NONE: Error = Error::Unsupported(why("no such interrupt controller"));
 
 /// What the calls ask of the machine's interrupt controller. The defaults are those of the other kind.
 ///

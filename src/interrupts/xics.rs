@@ -6,7 +6,7 @@
 
 use super::Controller;
 use crate::board::Unit;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::mmio::Mmio;
 use crate::units::{ChipId, Isn, Pir};
 use alloc::vec::Vec;
@@ -23,7 +23,7 @@ pub type Server = u16;
 /// # Errors
 /// `Parameter` when its PIR is too large for one.
 pub fn server(thread: Pir) -> Result<Server> {
-    thread.0.checked_mul(4).and_then(|server| server.try_into().ok()).ok_or(Error::Parameter(&"server"))
+    thread.0.checked_mul(4).and_then(|server| server.try_into().ok()).ok_or(Error::Parameter(why("server")))
 }
 
 /// A device that raises interrupts through XICS and holds where each goes.
@@ -98,7 +98,7 @@ impl Xics {
 
     fn source(&self, isn: Isn) -> Result<&dyn XicsSource> {
         let mut sources = self.sources.iter().copied();
-        sources.find(|source| source.isns().contains(&isn)).ok_or(Error::Parameter(&"ISN"))
+        sources.find(|source| source.isns().contains(&isn)).ok_or(Error::Parameter(why("ISN")))
     }
 }
 
@@ -110,7 +110,7 @@ impl Controller for Xics {
     fn set_server(&self, isn: Isn, server: Server, priority: u8) -> Result {
         let source = self.source(isn)?;
         // Hardware has no answer to a thread that isn't there; QEMU crashes.
-        self.servers.binary_search(&server).map_err(|_| Error::Parameter(&"server"))?;
+        self.servers.binary_search(&server).map_err(|_| Error::Parameter(why("server")))?;
         source.set_route(isn, server, priority)
     }
 }

@@ -29,7 +29,7 @@ use super::{
     Controller, Dump, Mode, Priority, Queue, QueueInfo, QueuePosition, Route, SourceInfo, Vp, VpInfo,
     VpSettings,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::mem::OsBuffer;
@@ -185,7 +185,7 @@ impl<I: Mmio, R: Ram> Xive<I, R> {
     pub fn new(setup: Setup<'_, I, R>) -> Result<Self> {
         let Setup { chip, threads, addresses, xscom, ic, vc, ram, tables } = setup;
         let block = u8::try_from(chip.0).ok().filter(|&block| block < 16);
-        let block = block.ok_or(Error::Unsupported(&"XIVE block of the chip"))?;
+        let block = block.ok_or(Error::Unsupported(why("XIVE block of the chip")))?;
         let unit = addresses.regions.unit();
         let scom = Scom { window: xscom, base: unit.scom };
         match &addresses.regions {
@@ -220,7 +220,7 @@ impl<I: Mmio, R: Ram> Xive<I, R> {
         let state = self.state.lock();
         match state.mode {
             Some(Mode::Exploitation) => Ok(state),
-            _ => Err(Error::WrongState(&"XIVE isn't in exploitation mode")),
+            _ => Err(Error::WrongState(why("XIVE isn't in exploitation mode"))),
         }
     }
 
@@ -241,9 +241,9 @@ impl<I: Mmio, R: Ram> Sources for Xive<I, R> {
         let state = self.state.get_mut();
         let first = state.devices.checked_sub(count).map(|first| first & !(align - 1));
         let first = first.filter(|&first| count != 0 && first > FIRST_SOURCE);
-        let first = first.ok_or(Error::Resource(&"interrupt sources"))?;
+        let first = first.ok_or(Error::Resource(why("interrupt sources")))?;
         if state.allocated.next(first).is_some_and(|taken| taken < state.devices) {
-            return Err(Error::Resource(&"interrupt sources"));
+            return Err(Error::Resource(why("interrupt sources")));
         }
         state.devices = first;
         let mut eas = state.idle_eas(first);

@@ -3,7 +3,7 @@
 //! Such a window never covers firmware: its end is cut at the region that firmware keeps, which is why firmware
 //! lives at the top of RAM.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::mem::{BYPASS_GRAIN, MemoryMap};
 
 /// Bus address bit that selects window 1 in the usual mode.
@@ -30,15 +30,15 @@ impl Bypass {
     pub fn new(pci_start: u64, size: u64, memory: &MemoryMap) -> Result<Self> {
         let (start, side) = (pci_start & ((1 << SELECTOR) - 1), pci_start >> SELECTOR);
         if side > 1 {
-            return Err(Error::Parameter(&"bypass start"));
+            return Err(Error::Parameter(why("bypass start")));
         }
         if !(start | size).is_multiple_of(BYPASS_GRAIN) || size == 0 {
-            return Err(Error::Parameter(&"bypass limits are multiples of 16 MiB"));
+            return Err(Error::Parameter(why("bypass limits are multiples of 16 MiB")));
         }
         let end = start.checked_add(size).filter(|&end| end <= MAX_END);
-        let end = end.ok_or(Error::Parameter(&"bypass end"))?.min(memory.bypass_end());
+        let end = end.ok_or(Error::Parameter(why("bypass end")))?.min(memory.bypass_end());
         if start >= end {
-            return Err(Error::Parameter(&"bypass of nothing but firmware's memory"));
+            return Err(Error::Parameter(why("bypass of nothing but firmware's memory")));
         }
         Ok(Self { start, end, bit59: side == 1 })
     }

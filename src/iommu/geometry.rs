@@ -2,7 +2,7 @@
 //! `reference/phb-dma-windows.md` §6.7; nothing looks again.
 
 use super::{FOUR_GIB, Translation};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::mem::MemoryMap;
 
 /// Bus addresses above this many bits select a TVE or mean an MSI, so a window can't reach them.
@@ -35,20 +35,20 @@ impl Geometry {
     #[inline(always)]
     pub fn new(translation: &Translation, page_bytes: u64, levels: u64, level_bytes: u64) -> Result<Self> {
         if !matches!(levels, 1..=5) {
-            return Err(Error::Parameter(&"TCE levels"));
+            return Err(Error::Parameter(why("TCE levels")));
         }
         if !level_bytes.is_power_of_two() || level_bytes & LEVEL_SIZES == 0 {
-            return Err(Error::Parameter(&"TCE table size"));
+            return Err(Error::Parameter(why("TCE table size")));
         }
         if !page_bytes.is_power_of_two() || page_bytes & translation.page_sizes == 0 {
-            return Err(Error::Parameter(&"IO page size"));
+            return Err(Error::Parameter(why("IO page size")));
         }
         // log2 of a power of two.
         let (page_shift, level_shift) = (63 ^ page_bytes.leading_zeros(), 63 ^ level_bytes.leading_zeros());
         let geometry =
             Self { page_shift: page_shift as u8, levels: levels as u8, level_shift: level_shift as u8 };
         if geometry.width() > BUS_BITS {
-            return Err(Error::Parameter(&"window wider than the bus"));
+            return Err(Error::Parameter(why("window wider than the bus")));
         }
         Ok(geometry)
     }
@@ -63,10 +63,10 @@ impl Geometry {
         let page_bytes =
             u32::try_from(page_shift).ok().and_then(|shift| 1_u64.checked_shl(shift)).unwrap_or(0);
         if page_bytes & translation.page_sizes == 0 {
-            return Err(Error::Parameter(&"IO page size"));
+            return Err(Error::Parameter(why("IO page size")));
         }
         if pages == 0 || pages > 1 << BUS_BITS >> page_shift {
-            return Err(Error::Parameter(&"size of the window"));
+            return Err(Error::Parameter(why("size of the window")));
         }
         let index_bits = u64::BITS.wrapping_sub(pages.wrapping_sub(1).leading_zeros());
         let shape = |levels: u32| {
@@ -81,9 +81,9 @@ impl Geometry {
                 .filter_map(shape)
                 .reduce(|best, next| if best.level_shift > CHOSEN_LEVEL { next } else { best }),
             1..=5 => shape(levels as u32),
-            _ => return Err(Error::Parameter(&"TCE levels")),
+            _ => return Err(Error::Parameter(why("TCE levels"))),
         };
-        chosen.ok_or(Error::Parameter(&"window wider than the bus"))
+        chosen.ok_or(Error::Parameter(why("window wider than the bus")))
     }
 
     /// Builds a shape from what a TVE holds, without a check: for looking at TVEs only.
@@ -135,10 +135,10 @@ impl Table {
     pub fn new(geometry: Geometry, address: u64, memory: &MemoryMap) -> Result<Self> {
         let bytes = 1 << geometry.level_shift;
         if address & (bytes - 1) != 0 {
-            return Err(Error::Parameter(&"TCE table alignment"));
+            return Err(Error::Parameter(why("TCE table alignment")));
         }
         if !memory.is_os_ram(address, bytes) {
-            return Err(Error::Parameter(&"TCE table not in RAM of the OS"));
+            return Err(Error::Parameter(why("TCE table not in RAM of the OS")));
         }
         Ok(Self { geometry, address })
     }

@@ -1,7 +1,7 @@
 //! LIOBNs: numbers that name tables, as PAPR's TCE calls use them. A table may have several.
 
 use super::registry::TableId;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use alloc::vec::Vec;
 
 /// LIOBNs that can be bound at once.
@@ -40,8 +40,8 @@ impl Liobns {
     /// `WrongState` when it is bound already, `Resource` when there are too many.
     pub fn bind(&mut self, binding: Binding) -> Result {
         match self.place(binding.liobn) {
-            Ok(_) => Err(Error::WrongState(&"the LIOBN is bound")),
-            Err(_) if self.0.len() >= LIOBNS => Err(Error::Resource(&"LIOBNs")),
+            Ok(_) => Err(Error::WrongState(why("the LIOBN is bound"))),
+            Err(_) if self.0.len() >= LIOBNS => Err(Error::Resource(why("LIOBNs"))),
             Err(at) => {
                 self.0.insert(at, binding);
                 Ok(())

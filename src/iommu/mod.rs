@@ -13,7 +13,7 @@ pub mod tce;
 pub mod tve;
 pub mod window;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::fault::Outcome;
 use tve::Tve;
 
@@ -60,7 +60,7 @@ impl PeLimits {
         if number <= u64::from(self.reserved) {
             Ok(PeNumber(number as u16))
         } else {
-            Err(Error::Parameter(&"PE"))
+            Err(Error::Parameter(why("PE")))
         }
     }
 }
@@ -90,10 +90,10 @@ impl Slot {
     pub fn new(limits: PeLimits, pe: u64, window: u64) -> Result<Self> {
         // The reserved PE is the last one.
         if pe >= u64::from(limits.reserved) {
-            return Err(Error::Parameter(&"PE that can have windows"));
+            return Err(Error::Parameter(why("PE that can have windows")));
         }
         if window >> 1 != pe {
-            return Err(Error::Parameter(&"window of another PE"));
+            return Err(Error::Parameter(why("window of another PE")));
         }
         Ok(Self(window as u16))
     }

@@ -4,7 +4,7 @@
 //! An extent keeps the bitmap of its pages in its own first pages, one bit for each, set when the page is taken. A run
 //! is a power of two of pages and aligned to its size, because hardware ORs an index into a table's address.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::ram::Ram;
 use core::ops::Range;
 
@@ -115,13 +115,13 @@ impl Pool {
     /// was donated before; `Resource` when it would be one piece too many.
     pub fn donate(&mut self, ram: &dyn Ram, start: u64, size: u64) -> Result {
         if !(start | size).is_multiple_of(DONATION_GRAIN) || size == 0 || size > DONATION_MAX {
-            return Err(Error::Parameter(&"donation's size or alignment"));
+            return Err(Error::Parameter(why("donation's size or alignment")));
         }
         if self.overlaps(start, size) {
-            return Err(Error::Parameter(&"donated before"));
+            return Err(Error::Parameter(why("donated before")));
         }
         let free = self.extents.iter_mut().skip(1).find(|extent| extent.end == 0);
-        let extent = free.ok_or(Error::Resource(&"pieces of donated memory"))?;
+        let extent = free.ok_or(Error::Resource(why("pieces of donated memory")))?;
         *extent = Extent::new(ram, start..start.saturating_add(size));
         self.free = self.free.wrapping_add(extent.free);
         Ok(())
@@ -132,12 +132,12 @@ impl Pool {
     /// # Errors
     /// `Parameter` when nothing was donated in exactly this piece, `WrongState` while a page of it is in use.
     pub fn reclaim(&mut self, start: u64, size: u64) -> Result {
-        let end = start.checked_add(size).ok_or(Error::Parameter(&"donation"))?;
+        let end = start.checked_add(size).ok_or(Error::Parameter(why("donation")))?;
         let mut donated = self.extents.iter_mut().skip(1);
         let extent = donated.find(|extent| extent.start == start && extent.end == end && end != 0);
-        let extent = extent.ok_or(Error::Parameter(&"no such donation"))?;
+        let extent = extent.ok_or(Error::Parameter(why("no such donation")))?;
         if extent.free != extent.usable {
-            return Err(Error::WrongState(&"a page of the donation is in use"));
+            return Err(Error::WrongState(why("a page of the donation is in use")));
         }
         self.free = self.free.wrapping_sub(extent.free);
         *extent = Extent::default();

@@ -9,7 +9,7 @@ use super::geometry::Geometry;
 use super::liobn::Liobns;
 use super::pool::Pool;
 use super::tce::{MOST_PAGES, TceTable};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::ram::Ram;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -124,8 +124,8 @@ impl Registry {
         pages: u64,
         whole_from: Option<u64>,
     ) -> Result<TableId> {
-        let &place = self.vacant.last().ok_or(Error::Resource(&"tables"))?;
-        let entry = self.entries.get_mut(usize::from(place)).ok_or(Error::Internal(&"tables"))?;
+        let &place = self.vacant.last().ok_or(Error::Resource(why("tables")))?;
+        let entry = self.entries.get_mut(usize::from(place)).ok_or(Error::Internal(why("tables")))?;
         let table = match whole_from {
             None => TceTable::create(&mut self.pool, ram, geometry, pages)?,
             Some(first) => TceTable::create_whole(&mut self.pool, ram, geometry, pages, first)?,
@@ -140,12 +140,12 @@ impl Registry {
     /// # Errors
     /// `WrongState` while it is set in a slot or has a LIOBN.
     pub fn destroy(&mut self, ram: &impl Ram, id: TableId) -> Result {
-        let entry = self.entries.get_mut(usize::from(id.0)).ok_or(Error::Internal(&"tables"))?;
+        let entry = self.entries.get_mut(usize::from(id.0)).ok_or(Error::Internal(why("tables")))?;
         if entry.slots != 0 {
-            return Err(Error::WrongState(&"the table is set in a window"));
+            return Err(Error::WrongState(why("the table is set in a window")));
         }
         if entry.liobns != 0 {
-            return Err(Error::WrongState(&"a LIOBN names the table"));
+            return Err(Error::WrongState(why("a LIOBN names the table")));
         }
         if let Some(table) = entry.table.take() {
             table.destroy(&mut self.pool, ram);
@@ -164,7 +164,7 @@ impl Registry {
         let place = u16::try_from((handle.0 as u32).wrapping_sub(1)).ok().map(TableId);
         place
             .filter(|&id| self.get(id).is_some() && self.handle(id) == handle && !self.is_own(id))
-            .ok_or(Error::Parameter(&"table"))
+            .ok_or(Error::Parameter(why("table")))
     }
 
     /// Whether a table is firmware's own affair: behind a bypass of the 4 GiB mode, or PAPR's.

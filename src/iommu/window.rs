@@ -5,7 +5,7 @@
 
 use super::tve::Tve;
 use super::{Bridge, Kill, Select, Slot, WindowIndex};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::fault::Outcome;
 
 /// Opens a window, or replaces what it was.
@@ -98,9 +98,9 @@ fn settle<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot, old: Tve) -> Outcome {
 pub fn may_select(to: Select, windows: impl Iterator<Item = (WindowIndex, Tve)>) -> Result {
     for (index, tve) in windows {
         match index {
-            WindowIndex::One if tve.is_open() => return Err(Error::WrongState(&"a window 1 is open")),
+            WindowIndex::One if tve.is_open() => return Err(Error::WrongState(why("a window 1 is open"))),
             WindowIndex::Zero if to == Select::FourGiB && tve.reaches_beyond_4_gib() => {
-                return Err(Error::WrongState(&"a window 0 is larger than 4 GiB"));
+                return Err(Error::WrongState(why("a window 0 is larger than 4 GiB")));
             }
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! Arguments of a call: from registers to checked types.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::firmware::Firmware;
 use crate::mem::{OsBuffer, OsNumber, OsPointer};
 
@@ -32,7 +32,7 @@ impl Args {
     /// `Parameter` when it doesn't fit.
     #[inline(always)]
     pub fn u32<const N: usize>(&self) -> Result<u32> {
-        u32::try_from(self.u64::<N>()).map_err(|_| Error::Parameter(&"wider than 32 bits"))
+        u32::try_from(self.u64::<N>()).map_err(|_| Error::Parameter(why("wider than 32 bits")))
     }
 
     /// Argument `N` as a 16-bit number.
@@ -41,7 +41,7 @@ impl Args {
     /// `Parameter` when it doesn't fit.
     #[inline(always)]
     pub fn u16<const N: usize>(&self) -> Result<u16> {
-        u16::try_from(self.u64::<N>()).map_err(|_| Error::Parameter(&"wider than 16 bits"))
+        u16::try_from(self.u64::<N>()).map_err(|_| Error::Parameter(why("wider than 16 bits")))
     }
 
     /// Argument `N` as an 8-bit number.
@@ -50,7 +50,7 @@ impl Args {
     /// `Parameter` when it doesn't fit.
     #[inline(always)]
     pub fn u8<const N: usize>(&self) -> Result<u8> {
-        u8::try_from(self.u64::<N>()).map_err(|_| Error::Parameter(&"wider than 8 bits"))
+        u8::try_from(self.u64::<N>()).map_err(|_| Error::Parameter(why("wider than 8 bits")))
     }
 
     /// Argument `N` as a pointer to a number of the OS.

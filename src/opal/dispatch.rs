@@ -2,7 +2,7 @@
 
 use super::args::Args;
 use super::table::{self, QUIESCE};
-use crate::error::Error;
+use crate::error::{Error, why};
 use crate::firmware::{FIRMWARE, Firmware};
 
 /// Called by `opal_entry.S` for what it doesn't do itself: unknown tokens, calls while the OS keeps threads out, and
@@ -10,7 +10,7 @@ use crate::firmware::{FIRMWARE, Firmware};
 pub extern "C" fn opal_dispatch(token: u64, args: &Args, depth: u64) -> i64 {
     match FIRMWARE.get() {
         Some(firmware) => call(firmware, token, args, depth > 1),
-        None => Error::Internal(&"not ready").code(),
+        None => Error::Internal(why("not ready")).code(),
     }
 }
 
@@ -20,10 +20,10 @@ pub extern "C" fn opal_dispatch(token: u64, args: &Args, depth: u64) -> i64 {
 /// one may hold are then possible.
 pub fn call(firmware: &Firmware, token: u64, args: &Args, nested: bool) -> i64 {
     let Some(call) = table::find(token) else {
-        return Error::Parameter(&"token").code();
+        return Error::Parameter(why("token")).code();
     };
     if nested && !call.nested {
-        return Error::Internal(&"nested call").code();
+        return Error::Internal(why("nested call")).code();
     }
     if firmware.services.quiesce.is_on()
         && !nested

@@ -2,7 +2,7 @@
 //! `be32`, so that it can grow: a longer one from a newer OS is served if what is behind the known part is zero.
 
 use super::args::Args;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::firmware::Firmware;
 use crate::mem::{OsBuffer, OsNumber};
 
@@ -35,20 +35,20 @@ impl<'a> Request<'a> {
     fn at(fw: &'a Firmware, argument: u64, known: u64, flags: u32) -> Result<Self> {
         let part = OsBuffer::check(&fw.memory, argument, known)?;
         if !part.address.is_multiple_of(8) {
-            return Err(Error::Parameter(&"structure's alignment"));
+            return Err(Error::Parameter(why("structure's alignment")));
         }
         let header = u64::load(&fw.ram, part.address);
         let (size, given) = (header >> 32, header as u32);
         if size < known || size > LONGEST || !size.is_multiple_of(8) {
-            return Err(Error::Parameter(&"structure's size"));
+            return Err(Error::Parameter(why("structure's size")));
         }
         if given & !flags != 0 {
-            return Err(Error::Parameter(&"flags"));
+            return Err(Error::Parameter(why("flags")));
         }
         let whole = OsBuffer::check(&fw.memory, part.address, size)?;
         if (known..size).step_by(8).any(|offset| u64::load(&fw.ram, whole.address.wrapping_add(offset)) != 0)
         {
-            return Err(Error::Parameter(&"structure has more than is known"));
+            return Err(Error::Parameter(why("structure has more than is known")));
         }
         Ok(Self { fw, address: part.address, flags: given })
     }

@@ -2,7 +2,7 @@
 
 use super::calls::{console, cpus, events, interrupts, nvram, pci, power, system, time};
 use super::extension;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::firmware::Firmware;
 
 /// What serves a call: seven arguments, in the registers in which the OS put them, and what they work on. No call has
@@ -26,7 +26,7 @@ pub struct Call {
 
 /// Refuses a token that no call has.
 extern "C" fn unknown(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64, _: u64, _: &Firmware) -> i64 {
-    Error::Parameter(&"token").code()
+    Error::Parameter(why("token")).code()
 }
 
 /// One line of a table. The handler becomes part of a function that takes the OS's registers as they are: neither its

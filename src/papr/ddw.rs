@@ -1,6 +1,6 @@
 //! RTAS calls on dynamic DMA windows: cells in and out (`doc/dma-windows/ddw.md`).
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::services::dma::Acts;
 
 /// Tokens of the calls: query, create, remove, reset.
@@ -60,12 +60,12 @@ fn serve(acts: &mut Acts<'_>, token: u32, args: &[u32], results: usize) -> Resul
                 [] => (false, false),
                 [0] => (false, true),
                 [1] => (true, true),
-                _ => return Err(Error::Parameter(&"arguments")),
+                _ => return Err(Error::Parameter(why("arguments"))),
             };
             let pe = acts.requester(config_addr, wide(high, low))?;
             acts.reset_windows(pe, four_gib, must).map(|()| [0; 5])
         }
-        _ => Err(Error::Parameter(&"arguments")),
+        _ => Err(Error::Parameter(why("arguments"))),
     }
 }
 

@@ -8,7 +8,7 @@ use super::generation::Ioda;
 use super::ioda;
 use super::phb4::{Health, Phb4};
 use super::regs4::{self, CONFIG_ADDRESS, CONFIG_DATA, ConfigAddress, ROOT_CONFIG_SIZE};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::fault::{Fault, Outcome};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
@@ -49,7 +49,7 @@ impl Register {
     #[inline(always)]
     pub fn new(offset: u64, width: Width) -> Result<Self> {
         if offset > 0xfff || offset & (width as u64 - 1) != 0 {
-            return Err(Error::Parameter(&"config register"));
+            return Err(Error::Parameter(why("config register")));
         }
         Ok(Self { offset: offset as u16, width })
     }

@@ -6,7 +6,7 @@ use super::generation::Ioda;
 use super::ioda::{self, TableId};
 use super::phb4::{Health, Phb4};
 use super::regs4;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 
@@ -102,7 +102,7 @@ impl<I: Mmio, R: Ram> Diagnosis for Phb4<I, R> {
 
     fn diagnose(&mut self, address: u64) -> Result {
         if matches!(self.health, Health::Broken | Health::Resetting) {
-            return Err(Error::Hardware(&"PHB in reset or broken"));
+            return Err(Error::Hardware(why("PHB in reset or broken")));
         }
         let layout = self.generation.diag;
         self.ram.zero(address, layout.size);

@@ -7,7 +7,7 @@ use super::generation::Ioda;
 use super::ioda::{self, TableId};
 use super::phb4::{Health, Phb4};
 use super::regs4::{CTRLR, DMA_SYNC, DmaSync, FENCED, Q_DMA_R, Reg, TCE_KILL, TceKill, Word};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::fault::{Fault, Outcome};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
@@ -308,7 +308,7 @@ impl<I: Mmio, R: Ram> DmaWindows for Phb4<I, R> {
 
     fn option(&self, option: PhbOption) -> Result<bool> {
         match option {
-            _ if self.ioda == Ioda::Two => Err(Error::Unsupported(&"PHB option")),
+            _ if self.ioda == Ioda::Two => Err(Error::Unsupported(why("PHB option"))),
             PhbOption::Tve1At4GiB => Ok(self.options.select == Select::FourGiB),
             PhbOption::MmioEehDisable => Ok(self.options.mmio_eeh_disable),
         }

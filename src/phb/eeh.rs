@@ -9,7 +9,7 @@ use super::phb3::regs as regs3;
 use super::phb4::{Health, Phb4};
 use super::regs4::{self, ETU_ERR_SUMMARY, FENCED, PBL_ERRORS, REGB_ERRORS};
 use super::touched::Touched;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
@@ -35,7 +35,7 @@ impl Directions {
     pub fn new(code: u64) -> Result<Self> {
         match code {
             1..=3 => Ok(Self { mmio: code & 1 != 0, dma: code & 2 != 0 }),
-            _ => Err(Error::Parameter(&"freeze action")),
+            _ => Err(Error::Parameter(why("freeze action"))),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::ioda::{self, TableId};
 use super::phb4::{Health, Phb4};
 use super::regs4::{FENCED, PBL_ERRORS, REGB_ERRORS, group};
 use crate::arch;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
@@ -104,7 +104,7 @@ impl<I: Mmio, R: Ram> DmaFaults for Phb4<I, R> {
     }
 
     fn answer_fault(&mut self, cookie: u64, answer: Answer) -> Result {
-        let pe = self.faults.awaiting(self.limits, cookie).ok_or(Error::Parameter(&"cookie"))?;
+        let pe = self.faults.awaiting(self.limits, cookie).ok_or(Error::Parameter(why("cookie")))?;
         match answer {
             Answer::Success => {
                 self.usable()?;

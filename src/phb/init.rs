@@ -8,7 +8,7 @@ use super::ioda::{self, TableId};
 use super::phb4::{Interrupts, Phb4};
 use super::regs4::{self, *};
 use super::windows::M32_PCI_START;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::iommu::{Bridge, Kill};
@@ -106,7 +106,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         if wait_until(CORE_RESET_US, || !DLP_TRAIN_CTL.read(window).in_reset()) {
             Ok(())
         } else {
-            Err(Error::Hardware(&"PHB core stays in reset"))
+            Err(Error::Hardware(why("PHB core stays in reset")))
         }
     }
 

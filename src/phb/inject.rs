@@ -4,7 +4,7 @@
 use super::ioda;
 use super::phb4::Phb4;
 use super::regs4::{ERR_INJECT_ADDR, ERR_INJECT_CTL, ERR_INJECT_MASK};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::iommu::tve::{Meaning, Tve};
@@ -76,10 +76,10 @@ impl<I: Mmio, R: Ram> Inject for Phb4<I, R> {
             Target::Config => (CONFIG, self.functions_of(pe)?),
             Target::Memory(place) => {
                 let range = self.memory_of(pe, place.wide, place.address);
-                (OUTBOUND, place.narrow(&range.ok_or(Error::Parameter(&"PE without such memory"))?))
+                (OUTBOUND, place.narrow(&range.ok_or(Error::Parameter(why("PE without such memory")))?))
             }
             Target::Dma(place) => {
-                let range = self.dma_of(pe, place.wide).ok_or(Error::Unsupported(&"window is closed"))?;
+                let range = self.dma_of(pe, place.wide).ok_or(Error::Unsupported(why("window is closed")))?;
                 (INBOUND, place.narrow(&range))
             }
         };
@@ -117,7 +117,7 @@ fn whole(range: &Range<u64>) -> u64 {
 impl<I: Mmio, R: Ram> Phb4<I, R> {
     fn functions_of(&self, pe: PeNumber) -> Result<(u64, u64)> {
         let function =
-            self.tables.requester_in(&self.ram, pe).ok_or(Error::Parameter(&"PE without a function"))?;
+            self.tables.requester_in(&self.ram, pe).ok_or(Error::Parameter(why("PE without a function")))?;
         let last = Bdfn::from_u16(function.as_u16() | 0xff);
         let whole_bus = function.as_u16() & 0xff == 0 && self.tables.pe_of(&self.ram, last) == pe.as_u16();
         let mask = if whole_bus { BUS_MASK } else { BDFN_MASK };

@@ -31,7 +31,7 @@ pub mod windows;
 
 pub use bring_up::{Addresses, StackNode, bring_up, stacks, start_links};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::interrupts::xics::XicsSource;
 use crate::iommu::{PeLimits, Translation};
 use crate::sync::{Guard, Lock};
@@ -191,12 +191,12 @@ impl XicsSource for Locked {
 
     fn set_route(&self, isn: Isn, server: u16, priority: u8) -> Result {
         let source = isn.0.wrapping_sub(self.isns.start.0).try_into();
-        self.lock().set_route(source.map_err(|_| Error::Parameter(&"interrupt"))?, server, priority)
+        self.lock().set_route(source.map_err(|_| Error::Parameter(why("interrupt")))?, server, priority)
     }
 
     fn route(&self, isn: Isn) -> Result<(u16, u8)> {
         let source = isn.0.wrapping_sub(self.isns.start.0).try_into();
-        self.lock().route(source.map_err(|_| Error::Parameter(&"interrupt"))?)
+        self.lock().route(source.map_err(|_| Error::Parameter(why("interrupt")))?)
     }
 }
 
@@ -233,7 +233,7 @@ pub fn slots(bridges: impl IntoIterator<Item = Box<dyn Phb>>) -> Vec<PhbSlot> {
 #[inline(always)]
 pub fn find(slots: &[PhbSlot], id: u64) -> Result<&Locked> {
     // Ids are small; a wide one isn't cut but not found.
-    slots.get(id as usize).and_then(|slot| slot.0.as_ref()).ok_or(Error::Parameter(&"PHB id"))
+    slots.get(id as usize).and_then(|slot| slot.0.as_ref()).ok_or(Error::Parameter(why("PHB id")))
 }
 
 /// All bridges, in the order of their ids.

@@ -4,7 +4,7 @@
 use super::generation::Ioda;
 use super::ioda;
 use super::phb4::Phb4;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
@@ -30,7 +30,7 @@ impl Source {
         if number < u64::from(sources - LSIS) {
             Ok(Self(number as u16))
         } else {
-            Err(Error::Parameter(&"MSI source"))
+            Err(Error::Parameter(why("MSI source")))
         }
     }
 
@@ -129,7 +129,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     fn has_ivt(&self) -> Result {
         match self.ioda {
             Ioda::Two => Ok(()),
-            Ioda::Three => Err(Error::Unsupported(&"its interrupts aren't kept in the bridge")),
+            Ioda::Three => Err(Error::Unsupported(why("its interrupts aren't kept in the bridge"))),
         }
     }
 
@@ -137,7 +137,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     fn lsi(&self, source: u16) -> Result<Option<usize>> {
         self.has_ivt()?;
         if source >= self.sources {
-            return Err(Error::Parameter(&"interrupt source"));
+            return Err(Error::Parameter(why("interrupt source")));
         }
         Ok(source.checked_sub(self.sources - LSIS).map(usize::from))
     }

@@ -3,7 +3,7 @@
 use super::ioda;
 use super::phb4::Phb4;
 use super::regs4::{RTC_INVALIDATE, RtcInvalidate};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
@@ -30,14 +30,14 @@ impl RidMatch {
     /// `Parameter` for anything that isn't defined, 1 among it.
     #[inline(always)]
     pub fn new(rid: u64, bus_compare: u64, device_compare: u64, function_compare: u64) -> Result<Self> {
-        let Ok(rid) = u16::try_from(rid) else { return Err(Error::Parameter(&"BDFN")) };
+        let Ok(rid) = u16::try_from(rid) else { return Err(Error::Parameter(why("BDFN"))) };
         let free = match bus_compare {
             0 => 8,
             2..=7 => 7 - bus_compare,
-            _ => return Err(Error::Parameter(&"bus compare")),
+            _ => return Err(Error::Parameter(why("bus compare"))),
         };
         if device_compare > 1 || function_compare > 1 {
-            return Err(Error::Parameter(&"device or function compare"));
+            return Err(Error::Parameter(why("device or function compare")));
         }
         let rid = Bdfn::from_u16(rid);
         let more_buses = ((1_u16 << free) - 1) as u8;

@@ -11,7 +11,7 @@ use super::reset::SlotState;
 use super::stack::{Stack, Windows};
 use super::tables::Tables;
 use super::{Identity, Phb, PhbInfo, config, dma, tables, windows};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::fault::{Fault, Outcome};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
@@ -141,7 +141,7 @@ pub(super) struct Shadows {
 /// `Hardware` when the bridge has none: it is guarded out.
 pub(super) fn version(window: &(impl Mmio + ?Sized)) -> Result<u64> {
     match VERSION.read(window) {
-        0 | u64::MAX => Err(Error::Hardware(&"PHB has no version")),
+        0 | u64::MAX => Err(Error::Hardware(why("PHB has no version"))),
         version => Ok(version),
     }
 }
@@ -186,7 +186,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             if big { Sizes { pes: 512, mbt: 32, mrt: 16 } } else { Sizes { pes: 256, mbt: 16, mrt: 8 } };
         let sources = IRQ_CAP.read(regs) as u16;
         if sources < 16 {
-            return Err(Error::Hardware(&"PHB has no interrupt sources"));
+            return Err(Error::Hardware(why("PHB has no interrupt sources")));
         }
         let [fast, slow] = parts.generation.max_link_speed;
         let shadows = Shadows {

@@ -7,7 +7,7 @@ use super::config::{ConfigAccess, Register};
 use super::phb4::Phb4;
 use super::reset::Progress;
 use crate::arch;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
@@ -70,10 +70,10 @@ impl<I: Mmio, R: Ram> PortReset for Phb4<I, R> {
     fn poll_port_reset(&mut self, port: Bdfn) -> Result<Progress> {
         self.port_of(port)?;
         let (Step::Asserted(at) | Step::Released(at)) = self.port.step else {
-            return Err(Error::Hardware(&"no reset under way"));
+            return Err(Error::Hardware(why("no reset under way")));
         };
         if at != port {
-            return Err(Error::Hardware(&"no reset under way"));
+            return Err(Error::Hardware(why("no reset under way")));
         }
         let left = self.port.due.wrapping_sub(arch::timebase());
         if left as i64 > 0 {
@@ -105,7 +105,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     fn port_of(&self, port: Bdfn) -> Result<u16> {
         match self.known(port) {
             Some(known) if known.is_bridge => Ok(known.express),
-            _ => Err(Error::Parameter(&"slot")),
+            _ => Err(Error::Parameter(why("slot"))),
         }
     }
 

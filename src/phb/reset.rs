@@ -5,7 +5,7 @@ use super::phb4::{Health, Options, Phb4};
 use super::regs4::{DLP_ERR_COUNTERS, DLP_TRAIN_CTL, Reg, TrainCtl, group};
 use super::{ioda, windows};
 use crate::arch;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
@@ -154,7 +154,7 @@ impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
 
     fn start_reset(&mut self, scope: Scope) -> Result<Progress> {
         if self.health == Health::Broken {
-            return Err(Error::Hardware(&"PHB broken"));
+            return Err(Error::Hardware(why("PHB broken")));
         }
         if self.health == Health::Resetting {
             return Err(Error::Busy);
@@ -183,7 +183,7 @@ impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
 
     fn poll_reset(&mut self) -> Result<Progress> {
         if self.slot.step == Step::Idle {
-            return Err(Error::Hardware(&"no reset under way"));
+            return Err(Error::Hardware(why("no reset under way")));
         }
         let left = self.slot.due.wrapping_sub(arch::timebase());
         if left as i64 > 0 {
@@ -236,7 +236,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 
     fn advance(&mut self) -> Result<Progress> {
         match self.slot.step {
-            Step::Idle => Err(Error::Hardware(&"no reset under way")),
+            Step::Idle => Err(Error::Hardware(why("no reset under way"))),
             Step::HotAsserted => {
                 self.clear_link_errors();
                 self.root_change(BRIDGE_CONTROL, SECONDARY_RESET, 0);
@@ -294,7 +294,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         }
         if self.slot.retried {
             self.finish()?;
-            return Err(Error::Hardware(&"link doesn't train"));
+            return Err(Error::Hardware(why("link doesn't train")));
         }
         self.slot.retried = true;
         self.set_perst(true);
@@ -330,7 +330,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     fn drain(&mut self, polls: u16, firs: (u64, u64)) -> Result<Progress> {
         if !self.stack.is_drained()? {
             if polls >= DRAIN_POLLS {
-                return Err(Error::Hardware(&"PHB transactions don't end"));
+                return Err(Error::Hardware(why("PHB transactions don't end")));
             }
             return self.next(Step::Drain { polls: polls + 1, firs }, DRAIN_MS);
         }

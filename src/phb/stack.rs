@@ -1,7 +1,7 @@
 //! What the PEC knows of one bridge, by XSCOM: where its windows lie, its FIRs, its reset, and a way to its registers
 //! that works when the bridge is fenced. `reference/phb-dma-windows.md` §1.4, §3.5 and §9.1.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::mmio::Mmio;
 use crate::hw::xscom::Xscom;
 use alloc::sync::Arc;
@@ -262,7 +262,7 @@ impl BackDoor<'_> {
     fn at(&self, four: bool, offset: u64) -> Result<u32> {
         let layout = self.0.layout;
         if offset > layout.door_last || four && layout.door_four == 0 {
-            return Err(Error::Internal(&"back door"));
+            return Err(Error::Internal(why("back door")));
         }
         let flags = if four { layout.door_four } else { 0 };
         self.0.write(Area::Etu, 0, layout.door_valid | flags | offset)?;

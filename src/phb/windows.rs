@@ -7,7 +7,7 @@ use super::generation::{self, Generation, Ioda};
 use super::ioda::{self, Shadow, TableId};
 use super::phb3::m64;
 use super::phb4::Phb4;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
@@ -118,7 +118,7 @@ impl M64 {
     /// `Parameter` when there is no such M64 window.
     pub fn new(number: u64, windows: &Range<u8>) -> Result<Self> {
         if number < windows.start.into() || number >= windows.end.into() {
-            return Err(Error::Parameter(&"M64 window"));
+            return Err(Error::Parameter(why("M64 window")));
         }
         Ok(Self(number as u8))
     }
@@ -145,7 +145,7 @@ impl Enable {
             0 => Ok(Self::Off),
             1 => Ok(Self::Split),
             2 => Ok(Self::Single),
-            _ => Err(Error::Parameter(&"window enable")),
+            _ => Err(Error::Parameter(why("window enable"))),
         }
     }
 }
@@ -177,7 +177,7 @@ pub trait MmioWindows {
 
 impl<I: Mmio, R: Ram> MmioWindows for Phb4<I, R> {
     fn map_m32_segment(&mut self, segment: u64, pe: PeNumber) -> Result {
-        let segment = self.limits.pe(segment).map_err(|_| Error::Parameter(&"M32 segment"))?.index();
+        let segment = self.limits.pe(segment).map_err(|_| Error::Parameter(why("M32 segment")))?.index();
         self.usable()?;
         let word = self.mdt.get(segment) & !(0xffff << 48) | u64::from(pe.as_u16()) << 48;
         Ok(self.mdt.write(&self.regs, segment, word)?)
@@ -187,7 +187,7 @@ impl<I: Mmio, R: Ram> MmioWindows for Phb4<I, R> {
         let entry = self.m64(window);
         let [_, grain] = self.generation.m64_grain;
         if !entry.base.is_multiple_of(grain) || !entry.size.is_multiple_of(grain) {
-            return Err(Error::Parameter(&"M64 window's place isn't one for a single PE"));
+            return Err(Error::Parameter(why("M64 window's place isn't one for a single PE")));
         }
         self.change_m64(window, Entry { owner: Owner::Single(pe.as_u16()), ..entry })
     }
@@ -197,10 +197,10 @@ impl<I: Mmio, R: Ram> MmioWindows for Phb4<I, R> {
         let [shared, single] = self.generation.m64_grain;
         let grain = if matches!(entry.owner, Owner::Single(_)) { single } else { shared };
         if !address.is_multiple_of(grain) || !size.is_multiple_of(grain) {
-            return Err(Error::Parameter(&"M64 window is not in whole pages"));
+            return Err(Error::Parameter(why("M64 window is not in whole pages")));
         }
         if !size.is_power_of_two() || !address.is_multiple_of(size) || address >= self.generation.m64_top {
-            return Err(Error::Parameter(&"M64 window size or alignment"));
+            return Err(Error::Parameter(why("M64 window size or alignment")));
         }
         self.change_m64(window, Entry { base: address, size, ..entry })
     }
@@ -215,11 +215,11 @@ impl<I: Mmio, R: Ram> MmioWindows for Phb4<I, R> {
             return Ok(self.write_m64(window, off)?);
         }
         if matches!(entry.owner, Owner::Single(_)) != (enable == Enable::Single) {
-            return Err(Error::Parameter(&"window isn't in that mode"));
+            return Err(Error::Parameter(why("window isn't in that mode")));
         }
         let (base, size) = (entry.base, entry.size);
         if size == 0 || base < self.m64.start || size > self.m64.end.saturating_sub(base) {
-            return Err(Error::Partial(&"window is outside the bridge's range"));
+            return Err(Error::Partial(why("window is outside the bridge's range")));
         }
         Ok(self.write_m64(window, Entry { on: true, ..entry })?)
     }
@@ -265,7 +265,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     /// Changes a window that is off.
     fn change_m64(&mut self, window: M64, entry: Entry) -> Result {
         if entry.on {
-            return Err(Error::Partial(&"window is on"));
+            return Err(Error::Partial(why("window is on")));
         }
         self.keep_m64(window, entry);
         Ok(())

@@ -1,7 +1,7 @@
 //! Time of day for RTC_READ and RTC_WRITE: dates in BCD on OPAL's side, a calendar's moment on the clock's.
 
 use super::patient;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::lpc::Lpc;
 use crate::hw::rtc::{Moment, Rtc, from_bcd, to_bcd};
 use crate::sync::Lock;
@@ -51,7 +51,7 @@ impl Clock {
     }
 
     fn rtc(&self) -> Result<&Lock<Rtc>> {
-        self.rtc.as_ref().ok_or(Error::Unsupported(&"no clock"))
+        self.rtc.as_ref().ok_or(Error::Unsupported(why("no clock")))
     }
 }
 
@@ -79,7 +79,7 @@ impl From<Moment> for OpalTime {
 impl TryFrom<OpalTime> for Moment {
     type Error = Error;
     fn try_from(time: OpalTime) -> Result<Self> {
-        let number = |value| from_bcd(value).ok_or(Error::Parameter(&"BCD"));
+        let number = |value| from_bcd(value).ok_or(Error::Parameter(why("BCD")));
         let [century, year, month, day] = time.date.to_be_bytes();
         let [hour, minute, second, ..] = time.time.to_be_bytes();
         let moment = Self {
@@ -90,6 +90,6 @@ impl TryFrom<OpalTime> for Moment {
             minute: number(minute)?,
             second: number(second)?,
         };
-        if moment.is_valid() { Ok(moment) } else { Err(Error::Parameter(&"date or time")) }
+        if moment.is_valid() { Ok(moment) } else { Err(Error::Parameter(why("date or time"))) }
     }
 }

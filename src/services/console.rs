@@ -8,7 +8,7 @@
 
 use super::events::{CONSOLE_INPUT, Events};
 use super::patient;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::ram::Ram;
 use crate::hw::uart::{Interrupts, Uart};
 use crate::mem::OsBuffer;
@@ -169,7 +169,7 @@ impl Console {
 
     #[cold]
     fn flush_waiting(&self, uart: &Uart) -> Result<Flush> {
-        let mut state = patient(&self.state, PATIENCE).ok_or(Error::Internal(&"console held"))?;
+        let mut state = patient(&self.state, PATIENCE).ok_or(Error::Internal(why("console held")))?;
         let before = state.output.len();
         state.drain(uart);
         self.settle(&mut state, uart);

@@ -1,6 +1,6 @@
 //! The machine's hardware threads: which run the OS and which wait in firmware.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::thread::Thread;
 use crate::sync::wait_until;
 use crate::units::Pir;
@@ -67,18 +67,18 @@ impl Cpus {
     pub fn start(&self, pir: Pir, address: u64) -> Result {
         let entry = self.find(pir)?;
         if entry.started.swap(true, Ordering::AcqRel) {
-            return Err(Error::WrongState(&"thread runs the OS"));
+            return Err(Error::WrongState(why("thread runs the OS")));
         }
         if !entry.thread.waiting() {
             entry.started.store(false, Ordering::Release);
-            return Err(Error::WrongState(&"thread isn't in firmware"));
+            return Err(Error::WrongState(why("thread isn't in firmware")));
         }
         entry.thread.start(address);
         // If it hangs it stays "started": nobody may start it twice.
         if wait_until(LEAVE, || !entry.thread.waiting()) {
             Ok(())
         } else {
-            Err(Error::Hardware(&"thread stuck"))
+            Err(Error::Hardware(why("thread stuck")))
         }
     }
 
@@ -107,6 +107,6 @@ impl Cpus {
 
     fn find(&self, pir: Pir) -> Result<&Entry> {
         let at = self.threads.binary_search_by_key(&pir, |entry| entry.pir);
-        at.ok().and_then(|at| self.threads.get(at)).ok_or(Error::Parameter(&"CPU"))
+        at.ok().and_then(|at| self.threads.get(at)).ok_or(Error::Parameter(why("CPU")))
     }
 }

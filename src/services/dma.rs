@@ -11,7 +11,7 @@ pub mod liobns;
 pub mod slots;
 
 use crate::arch;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::ram::Ram;
 use crate::iommu::geometry::Geometry;
 use crate::iommu::pool::Pool;
@@ -100,12 +100,12 @@ impl Acts<'_> {
     /// has no room.
     pub fn create(&mut self, new: NewTable) -> Result<TableId> {
         let page = u32::try_from(new.page_shift).ok().and_then(|shift| 1_u64.checked_shl(shift));
-        let page = page.ok_or(Error::Parameter(&"IO page size"))?;
+        let page = page.ok_or(Error::Parameter(why("IO page size")))?;
         let mut bridges = phb::all(self.bridges).map(|bridge| bridge.translation);
         let translation = bridges.find(|translation| translation.page_sizes & page != 0);
-        let translation = translation.ok_or(Error::Parameter(&"IO page size"))?;
+        let translation = translation.ok_or(Error::Parameter(why("IO page size")))?;
         if !new.window_size.is_multiple_of(page) {
-            return Err(Error::Parameter(&"window isn't in whole pages"));
+            return Err(Error::Parameter(why("window isn't in whole pages")));
         }
         let pages = new.window_size / page;
         let geometry = Geometry::for_pages(translation, new.page_shift, pages, new.levels)?;
@@ -128,7 +128,7 @@ impl Acts<'_> {
     /// `Parameter` when it isn't RAM that the OS owns, and as [`Pool::donate`].
     pub fn donate(&mut self, start: u64, size: u64) -> Result {
         if !self.memory.is_os_ram(start, size) {
-            return Err(Error::Parameter(&"donation isn't RAM of the OS"));
+            return Err(Error::Parameter(why("donation isn't RAM of the OS")));
         }
         self.tables.pool.donate(self.ram, start, size)
     }

@@ -1,7 +1,7 @@
 //! Messages from firmware to the OS: a queue of fixed size that GET_MSG empties.
 
 use super::events::{Events, MESSAGE};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::sync::Lock;
 use alloc::collections::VecDeque;
 
@@ -58,7 +58,7 @@ impl Messages {
     pub fn send(&self, message: &Message, events: &Events) -> Result {
         let mut queue = self.queue.lock();
         if queue.len() >= QUEUE {
-            return Err(Error::Resource(&"message queue"));
+            return Err(Error::Resource(why("message queue")));
         }
         queue.push_back(*message);
         events.raise(MESSAGE);

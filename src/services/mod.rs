@@ -15,7 +15,7 @@ pub mod power;
 pub mod quiesce;
 pub mod view;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::lpc::{Lpc, SerIrq};
 use crate::hw::{bt::Bt, thread::Thread, uart::Uart};
 use crate::sync::{Guard, Lock, wait_until};
@@ -101,7 +101,7 @@ impl Services {
     /// # Errors
     /// `Parameter` when firmware doesn't own that interrupt.
     pub fn handle_interrupt(&self, isn: Isn) -> Result<Option<u64>> {
-        match self.events.source(isn).ok_or(Error::Parameter(&"ISN"))? {
+        match self.events.source(isn).ok_or(Error::Parameter(why("ISN")))? {
             Source::Uart => {
                 self.console.interrupt(&self.events);
                 self.acknowledge(SerIrq::UART);

@@ -3,7 +3,7 @@
 //! Formatted as PAPR §8 (NVRAM) has it, so that Linux finds its way: a `common` partition for settings, the rest free.
 //! Each partition begins with a 16-byte header: signature, checksum, length in 16-byte blocks, name.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::ram::Ram;
 use crate::mem::OsBuffer;
 use crate::sync::Lock;
@@ -42,7 +42,7 @@ impl Nvram {
     pub fn read(&self, ram: &dyn Ram, into: OsBuffer, offset: u64) -> Result {
         let range = range(offset, into.length)?;
         let bytes = self.bytes.lock();
-        let part = bytes.get(range).ok_or(Error::Parameter(&"NVRAM offset"))?;
+        let part = bytes.get(range).ok_or(Error::Parameter(why("NVRAM offset")))?;
         ram.write_bytes(into.address, part);
         Ok(())
     }
@@ -54,7 +54,7 @@ impl Nvram {
     pub fn write(&self, ram: &dyn Ram, from: OsBuffer, offset: u64) -> Result {
         let range = range(offset, from.length)?;
         let mut bytes = self.bytes.lock();
-        let part = bytes.get_mut(range).ok_or(Error::Parameter(&"NVRAM offset"))?;
+        let part = bytes.get_mut(range).ok_or(Error::Parameter(why("NVRAM offset")))?;
         ram.read_bytes(from.address, part);
         Ok(())
     }
@@ -74,7 +74,7 @@ pub fn range(offset: u64, length: u64) -> Result<Range<usize>> {
     let end = offset.checked_add(length).filter(|&end| end <= SIZE as u64);
     match (usize::try_from(offset), end.map(usize::try_from)) {
         (Ok(start), Some(Ok(end))) => Ok(start..end),
-        _ => Err(Error::Parameter(&"NVRAM offset")),
+        _ => Err(Error::Parameter(why("NVRAM offset"))),
     }
 }
 

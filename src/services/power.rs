@@ -3,7 +3,7 @@
 use super::events::Events;
 use super::messages::{Message, Messages};
 use super::patient;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::bt::{Answer, Bt};
 use crate::sync::Lock;
 
@@ -117,13 +117,17 @@ impl Power {
 
     fn control(&self, what: Chassis) -> Result {
         let answer = self.request(CHASSIS, CHASSIS_CONTROL, &[what as u8])?;
-        if answer.completion == 0 { Ok(()) } else { Err(Error::Hardware(&"BMC: chassis control refused")) }
+        if answer.completion == 0 {
+            Ok(())
+        } else {
+            Err(Error::Hardware(why("BMC: chassis control refused")))
+        }
     }
 
     /// A holder of the lock that doesn't let go was interrupted on this thread, by a machine check whose handler
     /// reboots: its request is lost either way, so ours goes ahead.
     fn request(&self, netfn: u8, command: u8, data: &[u8]) -> Result<Answer> {
-        let bt = self.bt.as_ref().ok_or(Error::Unsupported(&"no BMC"))?;
+        let bt = self.bt.as_ref().ok_or(Error::Unsupported(why("no BMC")))?;
         let _guard = patient(&self.lock, PATIENCE);
         let answer = bt.request(netfn, command, data);
         bt.acknowledge();

@@ -4,7 +4,7 @@ use crate::flat::{Flat, cells};
 use crate::machine::{self, QEMU8, QEMU9, QEMU9_SMP8, QEMU10, bridge, function};
 use opalite::dt::pci::{PciNode, Slot};
 use opalite::dt::tree::Tree;
-use opalite::error::Error;
+use opalite::error::{Error, why};
 use opalite::pci::{Device, Kind};
 use opalite::units::{Bdfn, Pir};
 
@@ -266,7 +266,7 @@ fn a_broken_blob_is_refused_wherever_it_is_cut() {
     for length in (0..QEMU9.len()).step_by(7) {
         assert_eq!(
             Tree::from_blob(&QEMU9[..length]).err(),
-            Some(Error::Parameter(&"device tree blob")),
+            Some(Error::Parameter(why("device tree blob"))),
             "{length}"
         );
     }

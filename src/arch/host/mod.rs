@@ -1,8 +1,10 @@
 //! The names of `arch/power`, harmless, so that host tests link the same library.
 
 mod modes;
+mod reason;
 
 pub use modes::*;
+pub use reason::{Reason, why};
 
 extern crate std;
 

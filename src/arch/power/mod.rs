@@ -6,6 +6,7 @@ mod exceptions;
 mod image;
 mod mmio;
 mod modes;
+mod reason;
 mod threads;
 
 pub use cpu::*;
@@ -13,6 +14,7 @@ pub use exceptions::report_exceptions_here;
 pub use image::{backtrace, enter_kernel, halt, image_end, image_start, opal_entry_address};
 pub use mmio::{PhysicalRam, Registers};
 pub use modes::{park, set_little_endian_interrupts, set_radix, take_hmer};
+pub use reason::{Reason, why};
 pub use threads::{CpuArea, publish_areas, release_secondaries, serve};
 
 /// Memory that calls share with the OS, as a type of no size, so that an access is one instruction.

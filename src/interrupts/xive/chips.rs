@@ -6,7 +6,7 @@
 
 use super::vps::{source_block, vp_block};
 use super::{State, Vp, Xive};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::interrupts::{EndName, Mode, Priority, Route};
@@ -52,7 +52,7 @@ impl<I: Mmio, R: Ram> Chips<I, R> {
 
     #[inline(never)]
     fn of_block(&self, block: u32) -> Result<&Xive<I, R>> {
-        self.chips.iter().find(|chip| chip.chip.0 == block).ok_or(Error::Parameter(&"chip"))
+        self.chips.iter().find(|chip| chip.chip.0 == block).ok_or(Error::Parameter(why("chip")))
     }
 
     /// That chip, or the calling thread's if none is named.
@@ -104,14 +104,14 @@ impl<I: Mmio, R: Ram> Chips<I, R> {
         let chip = self.chip(chip)?;
         drop(chip.exploited()?);
         if self.chips.iter().any(|chip| chip.state.lock().has_page(page.address)) {
-            return Err(Error::Parameter(&"page was donated before"));
+            return Err(Error::Parameter(why("page was donated before")));
         }
         chip.state.lock().donate_page(page)
     }
 
     pub(super) fn allocate_vps_anywhere(&self, order: u32) -> Result<Vp> {
         let mut next = self.next.lock();
-        let mut result = Err(Error::Resource(&"VPs"));
+        let mut result = Err(Error::Resource(why("VPs")));
         for number in 0..self.chips.len() {
             let Some(chip) = self.chips.get((*next + number) % self.chips.len()) else { continue };
             match chip.exploited()?.allocate_vps(order) {

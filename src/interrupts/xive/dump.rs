@@ -3,7 +3,7 @@
 use super::Xive;
 use super::engine::FIRST_THREAD;
 use super::unit::tima;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::interrupts::{Dump, Vp};
@@ -19,7 +19,7 @@ impl<I: Mmio, R: Ram> Xive<I, R> {
         };
         let mut state = self.exploited()?;
         let thread = state.vps.nvt(Vp(id))?.checked_sub(FIRST_THREAD).and_then(|n| u8::try_from(n).ok());
-        let thread = thread.filter(|&thread| thread < 128).ok_or(Error::Parameter(&"thread"))?;
+        let thread = thread.filter(|&thread| thread < 128).ok_or(Error::Parameter(why("thread")))?;
         let (low, word2) = state.with_tima(thread, |ic, page| {
             // Of the physical ring's word 2 only this byte can be read.
             let word2 = if ring == tima::PHYSICAL {
@@ -37,7 +37,7 @@ impl<I: Mmio, R: Ram> Xive<I, R> {
     fn show_vp(&self, vp: Vp) -> Result {
         let mut state = self.exploited()?;
         let index = state.vps.nvt(vp)?;
-        let address = state.engine.nvts.address(index).ok_or(Error::Parameter(&"VP"))?;
+        let address = state.engine.nvts.address(index).ok_or(Error::Parameter(why("VP")))?;
         state.engine.scrub_nvt(index)?;
         let rows = state.engine.rows(address, 4);
         drop(state);

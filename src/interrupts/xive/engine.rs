@@ -6,7 +6,7 @@ use super::structures::{EAS_SIZE, END_ROWS, Eas, End, Nvt, Rows};
 use super::tables::{PagedTable, SOURCES};
 use super::unit::{Cache, Kill, Unit, WatchSpec, Watched};
 use super::vps::is_thread;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::interrupts::source::esb;
@@ -214,7 +214,7 @@ impl<I: Mmio, R: Ram> Engine<I, R> {
         }
         let done = wait_until(PATIENCE_US, || cache.busy.read(&self.ic) & BUSY == 0);
         self.ram.sync();
-        if done { Ok(()) } else { Err(Error::Hardware(&"XIVE scrub")) }
+        if done { Ok(()) } else { Err(Error::Hardware(why("XIVE scrub"))) }
     }
 
     /// Waits until all events that were on their way have reached their queues.
@@ -226,7 +226,7 @@ impl<I: Mmio, R: Ram> Engine<I, R> {
         let done = wait_until(PATIENCE_US, || syncs.done.read(&self.ic) & syncs.all == syncs.all);
         syncs.done.update(&self.ic, |answers| *answers &= !syncs.all);
         syncs.then.read(&self.ic);
-        if done { Ok(()) } else { Err(Error::Hardware(&"XIVE sync")) }
+        if done { Ok(()) } else { Err(Error::Hardware(why("XIVE sync"))) }
     }
 
     /// Drops what hardware remembers of the indirect tables' VSDs.
@@ -238,7 +238,7 @@ impl<I: Mmio, R: Ram> Engine<I, R> {
         kill.mask.write(&self.ic, 0);
         kill.kill.write(&self.ic, kill.value);
         let done = wait_until(PATIENCE_US, || kill.kill.read(&self.ic) & BUSY == 0);
-        if done { Ok(()) } else { Err(Error::Hardware(&"XIVE kill")) }
+        if done { Ok(()) } else { Err(Error::Hardware(why("XIVE kill"))) }
     }
 
     /// Loads from the management page of a source of the unit's own.

@@ -5,12 +5,12 @@ use super::engine::ESB_PAIR_SHIFT;
 use super::structures::{End, EndControl, EndQueue, EndTarget, PQ_OFF};
 use super::tables::QUEUES;
 use super::vps::end_of;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::interrupts::{Priority, Queue, QueueInfo, QueuePosition, Vp};
 
-const NO_QUEUE: Error = Error::Parameter(&"queue");
+const NO_QUEUE: Error = Error::Parameter(why("queue"));
 
 impl<I: Mmio, R: Ram> State<I, R> {
     pub(super) fn queue(&self, vp: Vp, priority: Priority, vc: u64) -> Result<QueueInfo> {
@@ -38,7 +38,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         let nvt = self.vps.nvt(vp)?;
         let index = end_of(nvt, priority);
         if self.engine.end(index).ok_or(NO_QUEUE)?.control.silent() {
-            return Err(Error::Parameter(&"queue collects escalations"));
+            return Err(Error::Parameter(why("queue collects escalations")));
         }
         let collector = self.collector(nvt);
         self.touched.insert(nvt);
@@ -67,7 +67,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         let old = self.engine.end(collector).ok_or(NO_QUEUE)?.control;
         if on != old.silent() {
             if on && old.valid() {
-                return Err(Error::Parameter(&"queue 7 is in use"));
+                return Err(Error::Parameter(why("queue 7 is in use")));
             }
             self.engine.update_end(collector, &|mut end| {
                 if !on {
@@ -139,7 +139,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         // Hardware would write behind the queue.
         let entries = if end.control.enqueue() { 1 << (end.control.queue_size() + 10) } else { 1 };
         if position.index >= entries {
-            return Err(Error::Parameter(&"queue index"));
+            return Err(Error::Parameter(why("queue index")));
         }
         self.engine.update_end(index, &|mut end| {
             end.control.set_generation(position.generation);
@@ -153,7 +153,7 @@ fn enabled_end(end: Option<End>) -> Result<End> {
     match end {
         None => Err(NO_QUEUE),
         Some(end) if end.control.valid() && !end.control.silent() => Ok(end),
-        Some(_) => Err(Error::WrongState(&"queue is disabled")),
+        Some(_) => Err(Error::WrongState(why("queue is disabled"))),
     }
 }
 

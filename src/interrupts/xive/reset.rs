@@ -4,7 +4,7 @@ use super::State;
 use super::engine::FIRST_THREAD;
 use super::structures::Nvt;
 use super::unit::tima;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::interrupts::Mode;
@@ -94,7 +94,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         set.write(ic, bit);
         // The load also makes the TIMA see the change.
         if state.read(ic) & bit == 0 {
-            return Err(Error::Hardware(&"XIVE thread enable"));
+            return Err(Error::Hardware(why("XIVE thread enable")));
         }
         self.with_tima(thread, |ic, page| ic.write8(page + tima::VT, tima::VALID));
         Ok(())

@@ -4,7 +4,7 @@ use super::engine::{ESB_PAIR_SHIFT, ESB_SECOND};
 use super::structures::{DATA_LIMIT, Eas};
 use super::vps::{Named, vp_of};
 use super::{FIRST_SOURCE, State, Xive};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::interrupts::source::{Source, esb};
@@ -22,13 +22,13 @@ impl<I: Mmio, R: Ram> Xive<I, R> {
                     return Ok(source.info(position, self.chip));
                 }
                 if !state.allocated.contains(index) {
-                    return Err(Error::Parameter(&"interrupt isn't allocated"));
+                    return Err(Error::Parameter(why("interrupt isn't allocated")));
                 }
                 let trigger = pair(esbs, index);
                 (IRQ_TRIGGER_PAGE | state.engine.unit.source_flags, trigger, trigger + ESB_SECOND)
             }
             Named::Escalation(end) => {
-                state.engine.end(end).ok_or(Error::Parameter(&"interrupt"))?;
+                state.engine.end(end).ok_or(Error::Parameter(why("interrupt")))?;
                 (0, 0, pair(esbs + state.engine.end_esbs, end) + ESB_SECOND)
             }
         };
@@ -40,7 +40,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
     /// EAS of a source that exists.
     fn valid_eas(&self, index: u32) -> Result<Eas> {
         let eas = self.engine.eas(index);
-        if eas.valid() { Ok(eas) } else { Err(Error::Parameter(&"interrupt isn't in use")) }
+        if eas.valid() { Ok(eas) } else { Err(Error::Parameter(why("interrupt isn't in use"))) }
     }
 
     pub(super) fn route(&self, isn: Isn) -> Result<Route> {
@@ -50,7 +50,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
                 (eas, eas.masked())
             }
             Named::Escalation(end) => {
-                (self.engine.end(end).ok_or(Error::Parameter(&"interrupt"))?.escalation, false)
+                (self.engine.end(end).ok_or(Error::Parameter(why("interrupt")))?.escalation, false)
             }
         };
         let (nvt, queue) = (eas.end_index() / super::tables::QUEUES, eas.end_index() % super::tables::QUEUES);
@@ -72,7 +72,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         device: Option<(&Source, u32)>,
     ) -> Result<EndName> {
         if route.data > DATA_LIMIT {
-            return Err(Error::Parameter(&"queue data"));
+            return Err(Error::Parameter(why("queue data")));
         }
         let old = match self.vps.named(isn)? {
             Named::Source(index) => {
@@ -94,9 +94,9 @@ impl<I: Mmio, R: Ram> State<I, R> {
 
     /// An escalation can't be masked: then only its data changes.
     fn set_escalation(&mut self, index: u32, end: Option<EndName>, data: u32) -> Result<Eas> {
-        let old = self.engine.end(index).ok_or(Error::Parameter(&"interrupt"))?;
+        let old = self.engine.end(index).ok_or(Error::Parameter(why("interrupt")))?;
         if old.control.unconditional() {
-            return Err(Error::Parameter(&"escalation is shared"));
+            return Err(Error::Parameter(why("escalation is shared")));
         }
         let escalation = routed_eas(old.escalation, end, data);
         self.touched.insert(index / super::tables::QUEUES);
@@ -109,7 +109,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
 
     pub(super) fn allocate_irq(&mut self) -> Result<Isn> {
         let free = self.allocated.next_absent(FIRST_SOURCE).filter(|&index| index < self.devices);
-        let index = free.ok_or(Error::Resource(&"interrupt sources"))?;
+        let index = free.ok_or(Error::Resource(why("interrupt sources")))?;
         self.allocated.insert(index);
         // Hardware may remember the invalid entry; it reads the new one when the source gets a route.
         self.engine.put_eas(index, self.idle_eas(index));
@@ -124,7 +124,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
                 self.routed.remove(index);
                 Ok(())
             }
-            _ => Err(Error::Parameter(&"interrupt isn't allocated")),
+            _ => Err(Error::Parameter(why("interrupt isn't allocated"))),
         }
     }
 

@@ -3,26 +3,26 @@
 use super::State;
 use super::tables::{PAGE, QUEUES, VPS};
 use super::vps::end_of;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::interrupts::{Priority, Vp, VpInfo, VpSettings};
 use crate::mem::OsBuffer;
 use crate::units::ChipId;
 
-const NO_VP: Error = Error::Parameter(&"VP");
+const NO_VP: Error = Error::Parameter(why("VP"));
 
 impl<I: Mmio, R: Ram> State<I, R> {
     pub(super) fn donate_page(&mut self, page: OsBuffer) -> Result {
         let address = page.address;
         if page.length != PAGE || !address.is_multiple_of(PAGE) {
-            return Err(Error::Parameter(&"donated page"));
+            return Err(Error::Parameter(why("donated page")));
         }
         if self.has_page(address) {
-            return Err(Error::Parameter(&"page was donated before"));
+            return Err(Error::Parameter(why("page was donated before")));
         }
         if self.donated.len() == self.donated.capacity() {
-            return Err(Error::Resource(&"donated pages"));
+            return Err(Error::Resource(why("donated pages")));
         }
         self.donated.push(address);
         Ok(())
@@ -35,9 +35,9 @@ impl<I: Mmio, R: Ram> State<I, R> {
 
     pub(super) fn allocate_vps(&mut self, order: u32) -> Result<Vp> {
         if order >= VPS.ilog2() {
-            return Err(Error::Parameter(&"VP block order"));
+            return Err(Error::Parameter(why("VP block order")));
         }
-        let first = self.vps.free_block(order).ok_or(Error::Resource(&"VPs"))?;
+        let first = self.vps.free_block(order).ok_or(Error::Resource(why("VPs")))?;
         let count = 1 << order;
         self.provision(first, count)?;
         Ok(self.vps.take(first, count))
@@ -119,7 +119,7 @@ impl<I: Mmio, R: Ram> State<I, R> {
         self.engine.scrub_nvt(index)?;
         match self.engine.nvt(index) {
             Some(nvt) if nvt.control.valid() => Ok(nvt.state),
-            _ => Err(Error::WrongState(&"VP is disabled")),
+            _ => Err(Error::WrongState(why("VP is disabled"))),
         }
     }
 }

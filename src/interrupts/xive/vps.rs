@@ -8,7 +8,7 @@ use super::super::bitmap::Bitmap;
 use super::super::{Priority, Vp};
 use super::engine::FIRST_THREAD;
 use super::tables::{QUEUES, SOURCES, VPS};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::units::{ChipId, Isn, Pir};
 
 const ALLOCATED: u32 = 1 << 30;
@@ -84,7 +84,7 @@ impl Vps {
         } else {
             (vp == self.allocated(index) && !is_thread(index) && self.used.contains(index)).then_some(index)
         };
-        found.ok_or(Error::Parameter(&"VP"))
+        found.ok_or(Error::Parameter(why("VP")))
     }
 
     fn allocated(&self, index: u32) -> Vp {
@@ -112,7 +112,7 @@ impl Vps {
     pub fn block(&self, first: Vp) -> Result<(u32, u32)> {
         let index = self.nvt(first)?;
         if is_thread(index) || !self.first.contains(index) {
-            return Err(Error::Parameter(&"first VP of a block"));
+            return Err(Error::Parameter(why("first VP of a block")));
         }
         let next_block = self.first.next(index + 1).unwrap_or(VPS);
         let next_free = self.used.next_absent(index).unwrap_or(VPS);
@@ -140,7 +140,7 @@ impl Vps {
         let index = isn.0 & ((1 << ISN_BITS) - 1);
         let end = index & !ESCALATION;
         if isn.0 >> ISN_BITS != u32::from(self.block) {
-            return Err(Error::Parameter(&"interrupt of another chip"));
+            return Err(Error::Parameter(why("interrupt of another chip")));
         }
         if index < SOURCES {
             return Ok(Named::Source(index));
@@ -149,7 +149,7 @@ impl Vps {
         if index & ESCALATION != 0 && end < VPS * QUEUES && self.has_nvt(end / QUEUES) {
             return Ok(Named::Escalation(end));
         }
-        Err(Error::Parameter(&"interrupt"))
+        Err(Error::Parameter(why("interrupt")))
     }
 
     fn has_nvt(&self, nvt: u32) -> bool {

@@ -1,6 +1,6 @@
 //! Console calls: 1, 2, 25, 117. The only terminal is 0.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::firmware::Firmware;
 use crate::opal::args::Args;
 use crate::opal::table::SUCCESS;
@@ -46,12 +46,12 @@ pub fn flush(fw: &Firmware, args: &Args) -> Result<i64> {
     terminal(args)?;
     match fw.services.console.flush()? {
         Flush::Empty => Ok(SUCCESS),
-        Flush::Some => Err(Error::Partial(&"console output")),
+        Flush::Some => Err(Error::Partial(why("console output"))),
         Flush::Stuck => Err(Error::Busy),
     }
 }
 
 #[inline(always)]
 fn terminal(args: &Args) -> Result {
-    if args.u64::<0>() == 0 { Ok(()) } else { Err(Error::Parameter(&"terminal")) }
+    if args.u64::<0>() == 0 { Ok(()) } else { Err(Error::Parameter(why("terminal"))) }
 }

@@ -1,7 +1,7 @@
 //! Hardware threads: 41, 42, 69, 70, 98, 158, 166.
 
 use crate::arch;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::firmware::Firmware;
 use crate::opal::args::Args;
 use crate::opal::table::SUCCESS;
@@ -59,16 +59,16 @@ pub fn return_cpu(fw: &Firmware, _: &Args) -> Result<i64> {
 pub fn reinit(fw: &Firmware, args: &Args) -> Result<i64> {
     let flags = args.u64::<0>();
     if flags & !(HILE_BE | HILE_LE | MMU_HASH | MMU_RADIX) != 0 {
-        return Err(Error::Unsupported(&"flags"));
+        return Err(Error::Unsupported(why("flags")));
     }
     if flags & HILE_BE != 0 && flags & HILE_LE != 0 {
-        return Err(Error::Parameter(&"flags"));
+        return Err(Error::Parameter(why("flags")));
     }
     if fw.services.cpus.others_started(arch::pir()) {
-        return Err(Error::WrongState(&"other threads run the OS"));
+        return Err(Error::WrongState(why("other threads run the OS")));
     }
     if flags & (MMU_HASH | MMU_RADIX) != 0 && !arch::set_radix(flags & MMU_RADIX != 0) {
-        return Err(Error::Unsupported(&"radix"));
+        return Err(Error::Unsupported(why("radix")));
     }
     if flags & (HILE_BE | HILE_LE) != 0 {
         arch::set_little_endian_interrupts(flags & HILE_LE != 0);
@@ -79,7 +79,7 @@ pub fn reinit(fw: &Firmware, args: &Args) -> Result<i64> {
 /// 98 HANDLE_HMI: clears its causes; HARDWARE when one of them means damage.
 pub fn handle_hmi(_: &Firmware, _: &Args) -> Result<i64> {
     if arch::take_hmer(HMER_RECOVERED | HMER_FATAL) & HMER_FATAL != 0 {
-        return Err(Error::Hardware(&"HMI"));
+        return Err(Error::Hardware(why("HMI")));
     }
     Ok(SUCCESS)
 }
@@ -100,12 +100,12 @@ pub fn quiesce(fw: &Firmware, args: &Args) -> Result<i64> {
     let mode = match args.u64::<0>() {
         1 => Mode::Hold,
         2 => Mode::Reject,
-        3 => return Err(Error::Unsupported(&"breaking locks")),
+        3 => return Err(Error::Unsupported(why("breaking locks"))),
         4 | 5 => {
             quiesce.end();
             return Ok(SUCCESS);
         }
-        _ => return Err(Error::Parameter(&"operation")),
+        _ => return Err(Error::Parameter(why("operation"))),
     };
     let caller = arch::pir();
     let target = match args.u64::<1>() {
@@ -115,13 +115,13 @@ pub fn quiesce(fw: &Firmware, args: &Args) -> Result<i64> {
     if let Some(pir) = target {
         cpus.status(pir)?;
         if pir == caller {
-            return Err(Error::Parameter(&"CPU"));
+            return Err(Error::Parameter(why("CPU")));
         }
     }
     quiesce.start(mode, caller, target);
     if wait_until(QUIESCED, || cpus.in_call(caller, target) <= quiesce.held()) {
         Ok(SUCCESS)
     } else {
-        Err(Error::Partial(&"calls in progress"))
+        Err(Error::Partial(why("calls in progress")))
     }
 }

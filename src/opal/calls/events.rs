@@ -1,6 +1,6 @@
 //! Events, interrupts and messages for the OS: 9, 10, 85.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::firmware::Firmware;
 use crate::opal::args::Args;
 use crate::opal::calls::faults;
@@ -35,9 +35,9 @@ pub fn poll_events(fw: &Firmware, args: &Args) -> Result<i64> {
 pub fn get_msg(fw: &Firmware, args: &Args) -> Result<i64> {
     let buffer = args.buffer::<0>(fw, args.u64::<1>())?;
     if buffer.length < messages::SIZE as u64 {
-        return Err(Error::Parameter(&"message size"));
+        return Err(Error::Parameter(why("message size")));
     }
-    let message = fw.services.messages.take(&fw.services.events).ok_or(Error::Resource(&"no message"))?;
+    let message = fw.services.messages.take(&fw.services.events).ok_or(Error::Resource(why("no message")))?;
     buffer.write(&fw.ram, &message.bytes());
     Ok(SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! Opalite's calls on DMA faults: `doc/dma-windows/faults.md`. And what a bridge's errors do to the event word.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::firmware::Firmware;
 use crate::opal::args::Args;
 use crate::opal::request::Request;
@@ -79,7 +79,7 @@ pub fn control(fw: &Firmware, args: &Args) -> Result<i64> {
     let on = match args.u64::<2>() {
         0 => false,
         1 => true,
-        _ => return Err(Error::Parameter(&"faults on or off")),
+        _ => return Err(Error::Parameter(why("faults on or off"))),
     };
     phb.set_faults(pe, on)?;
     Ok(SUCCESS)
@@ -116,7 +116,7 @@ pub fn respond(fw: &Firmware, args: &Args) -> Result<i64> {
         0 => Answer::Success,
         1 => Answer::Invalid,
         2 => Answer::Failure,
-        _ => return Err(Error::Parameter(&"response")),
+        _ => return Err(Error::Parameter(why("response"))),
     };
     phb.answer_fault(args.u64::<1>(), answer)?;
     Ok(SUCCESS)

@@ -1,6 +1,6 @@
 //! Interrupt calls: 19 and 20 for XICS, 128–144 and 170 for XIVE.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::firmware::Firmware;
 use crate::interrupts::{Dump, Priority, Queue, QueuePosition, Route, Vp, VpSettings};
 use crate::mem::{OsNumber, OsPointer};
@@ -144,7 +144,7 @@ pub fn free_irq(fw: &Firmware, args: &Args) -> Result<i64> {
 /// 141 XIVE_SYNC(types, irq).
 pub fn sync(fw: &Firmware, args: &Args) -> Result<i64> {
     if args.u64::<0>() & !SYNC_TYPES != 0 {
-        return Err(Error::Parameter(&"sync type"));
+        return Err(Error::Parameter(why("sync type")));
     }
     fw.interrupts.sync(isn::<1>(args)?)?;
     Ok(SUCCESS)
@@ -173,7 +173,7 @@ pub fn set_queue_state(fw: &Firmware, args: &Args) -> Result<i64> {
     let generation = match args.u64::<2>() {
         0 => false,
         1 => true,
-        _ => return Err(Error::Parameter(&"queue generation")),
+        _ => return Err(Error::Parameter(why("queue generation"))),
     };
     fw.interrupts.set_queue_position(vp, priority, QueuePosition { generation, index: args.u32::<3>()? })?;
     Ok(SUCCESS)

@@ -1,7 +1,7 @@
 //! Opalite's calls on LIOBNs, and PAPR's TCE calls: `doc/dma-windows/liobn.md`.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::firmware::Firmware;
 use crate::iommu::registry::Handle;
 use crate::iommu::tce::ACCESS;
@@ -58,11 +58,11 @@ pub fn put_indirect(fw: &Firmware, args: &Args) -> Result<i64> {
 fn put_list(fw: &Firmware, args: &Args) -> Result {
     let count = args.u64::<3>();
     if !(1..=MOST_LISTED as u64).contains(&count) {
-        return Err(Error::Parameter(&"count"));
+        return Err(Error::Parameter(why("count")));
     }
     let list = OsBuffer::check(&fw.memory, args.u64::<2>(), 8 * count)?;
     if !list.address.is_multiple_of(LIST_ALIGN) {
-        return Err(Error::Parameter(&"list's alignment"));
+        return Err(Error::Parameter(why("list's alignment")));
     }
     let mut acts = fw.tables();
     let Some(span) = span(&mut acts, args, count, true)? else { return Ok(()) };

@@ -4,7 +4,7 @@
 //! success, and where a comment says so.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::firmware::Firmware;
 use crate::hw::fault::Fault;
 use crate::iommu::bypass::Bypass;
@@ -35,7 +35,7 @@ fn find<'a>(fw: &'a Firmware, args: &Args) -> Result<&'a Locked> {
 /// Argument 1 as a function; a wide one isn't cut.
 #[inline(always)]
 fn function(args: &Args) -> Result<Bdfn> {
-    args.u16::<1>().map(Bdfn::from_u16).map_err(|_| Error::Parameter(&"BDFN"))
+    args.u16::<1>().map(Bdfn::from_u16).map_err(|_| Error::Parameter(why("BDFN")))
 }
 
 #[inline(always)]
@@ -44,7 +44,7 @@ fn read<T: OsNumber + From<u8>>(fw: &Firmware, args: &Args, width: Width, cut: f
     let bridge = find(fw, args)?;
     let register = Register::new(args.u64::<2>(), width);
     let (Ok(function), Ok(register)) = (function(args), register) else {
-        return refuse(fw, output, cut, Error::Parameter(&"BDFN or config register"));
+        return refuse(fw, output, cut, Error::Parameter(why("BDFN or config register")));
     };
     let result = bridge.lock().config_read(function, register);
     match result {
@@ -174,14 +174,14 @@ fn window_type(code: u64) -> Result<WindowType> {
     match code {
         1 => Ok(WindowType::M32),
         2 => Ok(WindowType::M64),
-        3 => Err(Error::Unsupported(&"I/O windows")),
-        _ => Err(Error::Parameter(&"window type")),
+        3 => Err(Error::Unsupported(why("I/O windows"))),
+        _ => Err(Error::Parameter(why("window type"))),
     }
 }
 
 fn m64(bridge: &Locked, code: u64, number: u64) -> Result<M64> {
     if window_type(code)? == WindowType::M32 {
-        return Err(Error::Unsupported(&"M32 is fixed"));
+        return Err(Error::Unsupported(why("M32 is fixed")));
     }
     M64::new(number, &bridge.m64_windows)
 }
@@ -207,7 +207,7 @@ pub fn map_pe_mmio_window(fw: &Firmware, args: &Args) -> Result<i64> {
     let bridge = find(fw, args)?;
     let pe = bridge.limits.pe(args.u64::<1>())?;
     match window_type(args.u64::<2>())? {
-        WindowType::M32 if args.u64::<3>() != 0 => return Err(Error::Parameter(&"M32 window")),
+        WindowType::M32 if args.u64::<3>() != 0 => return Err(Error::Parameter(why("M32 window"))),
         WindowType::M32 => bridge.lock().map_m32_segment(args.u64::<4>(), pe)?,
         WindowType::M64 => {
             let window = M64::new(args.u64::<3>(), &bridge.m64_windows)?;
@@ -225,7 +225,7 @@ pub fn set_pe(fw: &Firmware, args: &Args) -> Result<i64> {
     let map = match args.u64::<6>() {
         0 => false,
         1 => true,
-        _ => return Err(Error::Parameter(&"PE action")),
+        _ => return Err(Error::Parameter(why("PE action"))),
     };
     let pe = bridge.limits.pe(args.u64::<1>())?;
     let rids = RidMatch::new(args.u64::<2>(), args.u64::<3>(), args.u64::<4>(), args.u64::<5>())?;
@@ -265,7 +265,7 @@ fn msi(fw: &Firmware, args: &Args) -> Result<Source> {
     let bridge = find(fw, args)?;
     bridge.limits.pe(args.u64::<1>())?;
     let source = Source::new(args.u64::<2>(), bridge.sources)?;
-    if args.u64::<3>() == 1 { Ok(source) } else { Err(Error::Parameter(&"MSI range")) }
+    if args.u64::<3>() == 1 { Ok(source) } else { Err(Error::Parameter(why("MSI range"))) }
 }
 
 /// 39 GET_MSI_32(phb, mve, source, range, address*, data*).
@@ -324,7 +324,7 @@ pub fn tce_kill(fw: &Firmware, args: &Args) -> Result<i64> {
     let kill = match args.u64::<1>() {
         0 | 1 => Kill::Pe(bridge.limits.pe(args.u64::<2>())?),
         2 => Kill::All,
-        _ => return Err(Error::Parameter(&"kill type")),
+        _ => return Err(Error::Parameter(why("kill type"))),
     };
     bridge.lock().kill(kill)?;
     Ok(SUCCESS)
@@ -334,7 +334,7 @@ fn option(code: u64) -> Result<PhbOption> {
     match code {
         1 => Ok(PhbOption::Tve1At4GiB),
         2 => Ok(PhbOption::MmioEehDisable),
-        _ => Err(Error::Unsupported(&"PHB option")),
+        _ => Err(Error::Unsupported(why("PHB option"))),
     }
 }
 
@@ -346,7 +346,7 @@ pub fn set_option(fw: &Firmware, args: &Args) -> Result<i64> {
     let on = match args.u64::<2>() {
         0 => false,
         1 => true,
-        _ => return Err(Error::Parameter(&"PHB option's setting")),
+        _ => return Err(Error::Parameter(why("PHB option's setting"))),
     };
     let option = option(args.u64::<1>())?;
     bridge.lock().set_option(option, on)?;
@@ -370,7 +370,7 @@ pub fn get_option(fw: &Firmware, args: &Args) -> Result<i64> {
 pub fn set_p2p(fw: &Firmware, args: &Args) -> Result<i64> {
     phb::find(&fw.phbs, args.u64::<0>())?;
     phb::find(&fw.phbs, args.u64::<1>())?;
-    Err(Error::Unsupported(&"peer-to-peer DMA"))
+    Err(Error::Unsupported(why("peer-to-peer DMA")))
 }
 
 /// 64 PCI_GET_PHB_DIAG_DATA2(phb, buffer, length).
@@ -378,7 +378,7 @@ pub fn get_phb_diag_data2(fw: &Firmware, args: &Args) -> Result<i64> {
     let buffer = args.buffer::<1>(fw, args.u64::<2>())?;
     let mut bridge = find(fw, args)?.lock();
     if !buffer.address.is_multiple_of(8) || buffer.length < bridge.diag_size() {
-        return Err(Error::Parameter(&"diagnostic data's buffer"));
+        return Err(Error::Parameter(why("diagnostic data's buffer")));
     }
     bridge.diagnose(buffer.address)?;
     Ok(SUCCESS)
@@ -391,12 +391,12 @@ pub fn err_inject(fw: &Firmware, args: &Args) -> Result<i64> {
     let wide = match args.u64::<2>() {
         0 => false,
         1 => true,
-        _ => return Err(Error::Parameter(&"error type")),
+        _ => return Err(Error::Parameter(why("error type"))),
     };
     let place = Place { wide, address: args.u64::<4>(), mask: args.u64::<5>() };
     let pe = bridge.limits.pe(args.u64::<1>())?;
     if pe == bridge.limits.reserved() {
-        return Err(Error::Parameter(&"the reserved PE"));
+        return Err(Error::Parameter(why("the reserved PE")));
     }
     // Each kind has functions for its address and its data; DMA also for its master and its target.
     let (target, access) = match args.u64::<3>() {
@@ -407,7 +407,7 @@ pub fn err_inject(fw: &Firmware, args: &Args) -> Result<i64> {
         12..=15 => (Target::Dma(place), Access::Load),
         16..=19 => (Target::Dma(place), Access::Store),
         // 2, 3, 8, 9: I/O space, which doesn't exist.
-        _ => return Err(Error::Parameter(&"error function")),
+        _ => return Err(Error::Parameter(why("error function"))),
     };
     bridge.lock().inject(pe, target, access)?;
     Ok(SUCCESS)
@@ -427,12 +427,12 @@ fn slot<'a>(fw: &'a Firmware, id: u64) -> Result<PciSlot<'a>> {
         return Ok(PciSlot { bridge: phb::find(&fw.phbs, id)?, names_function, port: None });
     }
     if id << 1 >> 33 != 0 {
-        return Err(Error::Parameter(&"slot id"));
+        return Err(Error::Parameter(why("slot id")));
     }
     let bridge = phb::find(&fw.phbs, id & 0xffff)?;
     let function = Bdfn::from_u16((id >> 16) as u16);
     if !bridge.lock().known(function).is_some_and(|known| known.is_bridge) {
-        return Err(Error::Parameter(&"slot"));
+        return Err(Error::Parameter(why("slot")));
     }
     Ok(PciSlot { bridge, names_function, port: Some(function).filter(|function| function.as_u16() != 0) })
 }
@@ -453,11 +453,11 @@ pub fn reset(fw: &Firmware, args: &Args) -> Result<i64> {
     let assert = match args.u64::<2>() {
         0 => false,
         1 => true,
-        _ => return Err(Error::Parameter(&"assert")),
+        _ => return Err(Error::Parameter(why("assert"))),
     };
     let mut bridge = slot.bridge.lock();
     let result = match (args.u64::<1>(), slot.port) {
-        (1 | 3 | 6, _) if slot.names_function => Err(Error::Unsupported(&"scope is the bridge's")),
+        (1 | 3 | 6, _) if slot.names_function => Err(Error::Unsupported(why("scope is the bridge's"))),
         (1 | 3..=6, _) if !assert => Ok(SUCCESS),
         (1, _) => bridge.start_reset(Scope::Complete).map(progress),
         (3, _) => bridge.clear_injection().map(|()| SUCCESS),
@@ -465,7 +465,7 @@ pub fn reset(fw: &Firmware, args: &Args) -> Result<i64> {
         (4, None) => bridge.start_reset(Scope::Hot).map(progress),
         (5, None) => bridge.start_reset(Scope::Fundamental).map(progress),
         (6, _) => Ok(bridge.reset_tables().map(|()| SUCCESS)?),
-        _ => Err(Error::Unsupported(&"reset scope")),
+        _ => Err(Error::Unsupported(why("reset scope"))),
     };
     announce(fw, slot.bridge, &**bridge);
     result
@@ -488,10 +488,10 @@ const REINIT_DEVICE: u64 = 1000;
 pub fn reinit(fw: &Firmware, args: &Args) -> Result<i64> {
     let mut bridge = find(fw, args)?.lock();
     if args.u64::<1>() != REINIT_DEVICE {
-        return Err(Error::Parameter(&"reinit scope"));
+        return Err(Error::Parameter(why("reinit scope")));
     }
-    let function = args.u16::<2>().map_err(|_| Error::Parameter(&"BDFN"))?;
-    let known = bridge.known(Bdfn::from_u16(function)).ok_or(Error::Parameter(&"BDFN"))?;
+    let function = args.u16::<2>().map_err(|_| Error::Parameter(why("BDFN")))?;
+    let known = bridge.known(Bdfn::from_u16(function)).ok_or(Error::Parameter(why("BDFN")))?;
     bridge.prepare(known)?;
     Ok(SUCCESS)
 }
@@ -523,7 +523,7 @@ pub fn set_power_state(fw: &Firmware, args: &Args) -> Result<i64> {
     slot(fw, args.u64::<1>())?;
     let power = args.pointer::<u8, 2>(fw)?;
     match power.read(&fw.ram) {
-        0..=3 => Err(Error::Unsupported(&"slot's power can't be switched")),
-        _ => Err(Error::Parameter(&"power state")),
+        0..=3 => Err(Error::Unsupported(why("slot's power can't be switched"))),
+        _ => Err(Error::Parameter(why("power state"))),
     }
 }

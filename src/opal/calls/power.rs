@@ -1,6 +1,6 @@
 //! Power off and reboot: 5, 6, 87, 116.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::firmware::Firmware;
 use crate::mem::OsPointer;
 use crate::opal::args::Args;
@@ -17,7 +17,7 @@ const MESSAGE: usize = 160;
 /// 5 CEC_POWER_DOWN(request): 0 normal, 1 immediate, which are the same here.
 pub fn power_down(fw: &Firmware, args: &Args) -> Result<i64> {
     if args.u64::<0>() > 1 {
-        return Err(Error::Parameter(&"request"));
+        return Err(Error::Parameter(why("request")));
     }
     fw.services.console.finish();
     fw.services.power.off()?;
@@ -40,7 +40,7 @@ pub fn reboot2(fw: &Firmware, args: &Args) -> Result<i64> {
     match kind {
         NORMAL | FULL_IPL => {}
         PLATFORM_ERROR => crate::log::emergency(format_args!("OS: platform error: {text}\n")),
-        _ => return Err(Error::Unsupported(&"reboot type")),
+        _ => return Err(Error::Unsupported(why("reboot type"))),
     }
     reboot(fw, args)
 }
@@ -57,7 +57,7 @@ fn message<'a>(fw: &Firmware, pointer: u64, into: &'a mut [u8]) -> Result<&'a st
     }
     let mut length = 0;
     for slot in into.iter_mut() {
-        let at = pointer.checked_add(length as u64).ok_or(Error::Parameter(&"message"))?;
+        let at = pointer.checked_add(length as u64).ok_or(Error::Parameter(why("message")))?;
         let byte = OsPointer::<u8>::check(&fw.memory, at)?.read(&fw.ram);
         if byte == 0 {
             break;

@@ -1,7 +1,7 @@
 //! The gate to PAPR's calls: `doc/dma-windows/ddw.md`.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::firmware::Firmware;
 use crate::mem::{OsBuffer, OsNumber};
 use crate::opal::args::Args;
@@ -17,11 +17,12 @@ const HEADER: u64 = 12;
 pub fn call(fw: &Firmware, args: &Args) -> Result<i64> {
     let header = args.buffer::<0>(fw, HEADER)?;
     if !header.address.is_multiple_of(4) {
-        return Err(Error::Parameter(&"block's alignment"));
+        return Err(Error::Parameter(why("block's alignment")));
     }
     let cell = |index: u64| u32::load(&fw.ram, header.address.wrapping_add(4 * index));
     let (token, count, results) = (cell(0), cell(1), cell(2));
-    let both = count.checked_add(results).filter(|&both| both <= MOST).ok_or(Error::Parameter(&"cells"))?;
+    let both =
+        count.checked_add(results).filter(|&both| both <= MOST).ok_or(Error::Parameter(why("cells")))?;
     OsBuffer::check(&fw.memory, header.address, HEADER + 4 * u64::from(both))?;
     // Copied: what is checked is what is used.
     let mut cells = [0; MOST as usize];

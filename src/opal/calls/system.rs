@@ -1,6 +1,6 @@
 //! Calls about firmware itself: 0, 80, 127.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::firmware::Firmware;
 use crate::opal::args::Args;
 use crate::opal::table::{self, SUCCESS};
@@ -17,5 +17,5 @@ pub fn check_token(_: &Firmware, args: &Args) -> Result<i64> {
 
 /// 127 NMMU_SET_PTCR(chip, ptcr): no machine here has a nest MMU. The OS asks without looking first.
 pub fn nmmu_set_ptcr(_: &Firmware, _: &Args) -> Result<i64> {
-    Err(Error::Unsupported(&"nest MMU"))
+    Err(Error::Unsupported(why("nest MMU")))
 }

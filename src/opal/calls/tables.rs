@@ -1,7 +1,7 @@
 //! Opalite's calls on tables that firmware owns, and on the windows that show them: `doc/dma-windows/tables.md`.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::firmware::Firmware;
 use crate::iommu::pool::PAGE_SHIFT;
 use crate::iommu::registry::{Handle, Held, Place};
@@ -121,7 +121,7 @@ pub fn set_bypass(fw: &Firmware, args: &Args) -> Result<i64> {
     let mode = match request.u64(24) {
         0 => Mode::Identity,
         1 => Mode::Offset,
-        _ => return Err(Error::Parameter(&"bypass mode")),
+        _ => return Err(Error::Parameter(why("bypass mode"))),
     };
     let mut acts = fw.tables();
     let place = place(&acts, &request)?;
@@ -135,9 +135,13 @@ fn wanted(fw: &Firmware, pointer: u64, pages: u64) -> Result<Option<OsBuffer>> {
     if pointer == 0 {
         return Ok(None);
     }
-    let bytes = pages.checked_mul(8).ok_or(Error::Parameter(&"number of pages"))?;
+    let bytes = pages.checked_mul(8).ok_or(Error::Parameter(why("number of pages")))?;
     let buffer = OsBuffer::check(&fw.memory, pointer, bytes)?;
-    if buffer.address.is_multiple_of(8) { Ok(Some(buffer)) } else { Err(Error::Parameter(&"old entries")) }
+    if buffer.address.is_multiple_of(8) {
+        Ok(Some(buffer))
+    } else {
+        Err(Error::Parameter(why("old entries")))
+    }
 }
 
 fn tell_previous(fw: &Firmware, acts: &Acts<'_>, into: Option<OsBuffer>) {
@@ -154,12 +158,12 @@ pub fn map(fw: &Firmware, args: &Args) -> Result<i64> {
     let request = Request::check::<0>(fw, args, 56, READ | WRITE | LIST)?;
     let access = u64::from(request.flags & (READ | WRITE));
     if access == 0 {
-        return Err(Error::Parameter(&"no permission"));
+        return Err(Error::Parameter(why("no permission")));
     }
     let (pages, memory, segments) = (request.u64(24), request.u64(32), request.u64(48));
     let list = request.flags & LIST != 0;
     if list != (segments != 0) || segments > MOST_LISTED as u64 / 2 {
-        return Err(Error::Parameter(&"number of segments"));
+        return Err(Error::Parameter(why("number of segments")));
     }
     let mut acts = fw.tables();
     let table = acts.tables.find(Handle::from_u64(request.u64(8)))?;
@@ -168,7 +172,7 @@ pub fn map(fw: &Firmware, args: &Args) -> Result<i64> {
     if list {
         let list = OsBuffer::check(&fw.memory, memory, 16 * segments)?;
         if !list.address.is_multiple_of(8) {
-            return Err(Error::Parameter(&"list's alignment"));
+            return Err(Error::Parameter(why("list's alignment")));
         }
         acts.map_segments(span, &mut List::copy(&fw.ram, list), access)?;
     } else {

@@ -1,7 +1,7 @@
 //! Time: 3, 4, 79.
 
 use crate::arch;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::firmware::Firmware;
 use crate::opal::args::Args;
 use crate::opal::table::SUCCESS;
@@ -33,5 +33,5 @@ pub fn resync_timebase(_: &Firmware, _: &Args) -> Result<i64> {
     if (0..LOOKS).any(|_| arch::timebase() != before) {
         return Ok(SUCCESS);
     }
-    Err(Error::Hardware(&"timebase stopped"))
+    Err(Error::Hardware(why("timebase stopped")))
 }

@@ -2,7 +2,7 @@
 
 use super::regs::{self, *};
 use super::{NAPLES, VENICE_DD20, broken, pbcq, revision};
-use crate::error::Result;
+use crate::error::{Result, why};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::iommu::Kill;
@@ -72,7 +72,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             self.regs.write64(offset, u64::MAX);
         }
         if !wait_until(CORE_RESET_US, || !DLP_TRAIN_CTL.read(&self.regs).in_reset()) {
-            return broken(&"PHB core stays in reset");
+            return broken(why("PHB core stays in reset"));
         }
         PORT_STATUS.write(&self.regs, u64::MAX);
         self.set_up_root_port();
@@ -91,7 +91,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         ]);
         self.set_up_errors();
         if regs4::ETU_ERR_SUMMARY.read(&self.regs) != 0 {
-            return broken(&"PHB shows errors while it is set up");
+            return broken(why("PHB shows errors while it is set up"));
         }
         self.command_root_port();
         self.enable_errors();

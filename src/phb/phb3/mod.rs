@@ -13,7 +13,7 @@ use super::phb4::{Facts, Interrupts, Parts, Phb4, Shadows, Sizes, version};
 use super::regs4::{Reg, TceKill};
 use super::stack::{Stack, Windows};
 use super::{diag, regs4};
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::hw::xscom::Xscom;
@@ -208,6 +208,6 @@ pub(super) const fn local_source(number: u64, base: Isn) -> u64 {
 }
 
 /// A failure that leaves the bridge unusable.
-const fn broken<T>(why: &'static &'static str) -> Result<T> {
+const fn broken<T>(why: Reason) -> Result<T> {
     Err(Error::Hardware(why))
 }

@@ -1,7 +1,7 @@
 //! The nest side of a PHB3, by XSCOM: windows that an earlier stage of firmware has placed, and interrupt numbers.
 //! `reference/phb-dma-windows.md` §3.5 and §9.1.
 
-use crate::error::Result;
+use crate::error::{Result, why};
 use crate::phb::stack::{Area, Layout, Stack, Windows};
 use crate::units::Isn;
 use core::ops::Range;
@@ -55,13 +55,13 @@ const M32_SIZE: u64 = 2 << 30;
 /// `Hardware` when nobody placed them, when the bridge is a coherent accelerator's, or when it doesn't answer.
 pub fn windows(stack: &Stack) -> Result<Windows> {
     if stack.read(Area::Etu, CAPP_ENABLE)? >> 63 != 0 {
-        return super::broken(&"PHB is in CAPI mode");
+        return super::broken(why("PHB is in CAPI mode"));
     }
     let registers = stack.read(Area::Nest, nest::REGISTERS)? >> BAR_SHIFT;
     let [first, second] = nest::MMIO.map(|bar| window(stack, bar));
     let (first, second) = (first?, second?);
     if registers == 0 || first.start == 0 {
-        return super::broken(&"PHB has no windows");
+        return super::broken(why("PHB has no windows"));
     }
     let (m64, m32) = split(first, second);
     Ok(Windows { m64, m32, registers, interrupts: 0 })

@@ -6,7 +6,7 @@
 
 use super::slots::{Reach, reach};
 use super::{Acts, NewTable};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::iommu::bypass::Bypass;
 use crate::iommu::registry::{Held, Place, TableId};
 use crate::iommu::tce::{ACCESS, MOST_PAGES};
@@ -33,17 +33,17 @@ impl Acts<'_> {
     /// answer.
     pub fn set_bypass(&mut self, place: Place, mode: Mode, replace: bool) -> Result<Reach> {
         if place.slot.index() != WindowIndex::One {
-            return Err(Error::Parameter(&"a bypass is window 1"));
+            return Err(Error::Parameter(why("a bypass is window 1")));
         }
         let (four_gib, open) = {
             let bridge = self.bridge(place)?.lock();
             (bridge.option(PhbOption::Tve1At4GiB).unwrap_or(false), bridge.window(place.slot).is_open())
         };
         if four_gib != (mode == Mode::Offset) {
-            return Err(Error::WrongState(&"the bridge is in its other mode"));
+            return Err(Error::WrongState(why("the bridge is in its other mode")));
         }
         if open && !replace {
-            return Err(Error::WrongState(&"the window is open"));
+            return Err(Error::WrongState(why("the window is open")));
         }
         match mode {
             Mode::Identity => {
@@ -80,7 +80,7 @@ impl Acts<'_> {
         // The largest pages that leave nothing of the OS's RAM out and take in nothing else.
         let fitting = sizes & (edges & edges.wrapping_neg()).wrapping_shl(1).wrapping_sub(1);
         let page_shift =
-            u64::from(fitting.checked_ilog2().ok_or(Error::Unsupported(&"no IO page fits memory"))?);
+            u64::from(fitting.checked_ilog2().ok_or(Error::Unsupported(why("no IO page fits memory")))?);
         let end = self.memory.os_ram().map(|range| range.end).max().unwrap_or(0);
         let window_size = FOUR_GIB.saturating_add(end);
         let id = self.create(NewTable { page_shift, window_size, levels: 0, whole: false })?;

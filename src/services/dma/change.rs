@@ -1,7 +1,7 @@
 //! Changes of entries: each is whole, and one invalidation for each slot reaches every bridge that walks the table.
 
 use super::Acts;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::hw::fault::Fault;
 use crate::iommu::Kill;
 use crate::iommu::registry::TableId;
@@ -54,17 +54,17 @@ impl Acts<'_> {
     /// `Parameter` when the offset isn't that of a page, when there are no pages or more than one act may change, or
     /// when they aren't in the window.
     pub fn span(&self, table: TableId, offset: u64, pages: u64) -> Result<Span> {
-        let entry = self.tables.get(table).ok_or(Error::Internal(&"table"))?;
+        let entry = self.tables.get(table).ok_or(Error::Internal(why("table")))?;
         let shift = entry.geometry().page_shift();
         if !offset.is_multiple_of(entry.page_bytes()) {
-            return Err(Error::Parameter(&"offset isn't that of an IO page"));
+            return Err(Error::Parameter(why("offset isn't that of an IO page")));
         }
         if pages == 0 || pages > MOST_PAGES as u64 {
-            return Err(Error::Parameter(&"number of pages"));
+            return Err(Error::Parameter(why("number of pages")));
         }
         let first = offset >> shift;
         if !entry.has(first, pages) {
-            return Err(Error::Parameter(&"pages aren't in the window"));
+            return Err(Error::Parameter(why("pages aren't in the window")));
         }
         Ok(Span { table, first, count: pages })
     }
@@ -77,9 +77,9 @@ impl Acts<'_> {
     /// changed then.
     pub fn map_run(&mut self, span: Span, memory: u64, access: u64) -> Result {
         let page = self.page_bytes(span)?;
-        let length = page.checked_mul(span.count).ok_or(Error::Parameter(&"memory"))?;
+        let length = page.checked_mul(span.count).ok_or(Error::Parameter(why("memory")))?;
         if !memory.is_multiple_of(page) || !self.may_map(memory, length) {
-            return Err(Error::Parameter(&"memory"));
+            return Err(Error::Parameter(why("memory")));
         }
         self.change_run(span, true, memory | access, page)
     }
@@ -98,13 +98,13 @@ impl Acts<'_> {
             let fits =
                 length.is_some_and(|length| address.is_multiple_of(page) && self.may_map(address, length));
             if !fits {
-                return Err(Error::Parameter(&"segment"));
+                return Err(Error::Parameter(why("segment")));
             }
             // Each is RAM, and there are few: they don't add up beyond 64 bits.
             pages = pages.saturating_add(count);
         }
         if pages != span.count {
-            return Err(Error::Parameter(&"segments don't add up"));
+            return Err(Error::Parameter(why("segments don't add up")));
         }
         let mut segments = words.chunks_exact(2);
         let (mut value, mut left) = (0, 0);
@@ -168,27 +168,28 @@ impl Acts<'_> {
     fn check_tce(&self, tce: u64, page: u64) -> Result {
         let address = tce & !ACCESS;
         if tce & ACCESS == 0 {
-            return if tce & 0xffc == 0 { Ok(()) } else { Err(Error::Parameter(&"TCE")) };
+            return if tce & 0xffc == 0 { Ok(()) } else { Err(Error::Parameter(why("TCE"))) };
         }
         if !address.is_multiple_of(page) || !self.may_map(address, page) {
-            return Err(Error::Parameter(&"TCE"));
+            return Err(Error::Parameter(why("TCE")));
         }
         Ok(())
     }
 
     fn page_bytes(&self, span: Span) -> Result<u64> {
-        self.tables.get(span.table).map(|table| table.page_bytes()).ok_or(Error::Internal(&"table"))
+        self.tables.get(span.table).map(|table| table.page_bytes()).ok_or(Error::Internal(why("table")))
     }
 
     /// Stores `value` into the first entry and `step` more into each further one. `grow`: levels that aren't there are
     /// made first.
     pub(super) fn change_run(&mut self, span: Span, grow: bool, mut value: u64, step: u64) -> Result {
         let ram = self.ram;
-        let (table, pool, previous) = self.tables.parts(span.table).ok_or(Error::Internal(&"table"))?;
+        let (table, pool, previous) = self.tables.parts(span.table).ok_or(Error::Internal(why("table")))?;
         if grow {
             table.prepare(pool, ram, span.first..span.first.wrapping_add(span.count))?;
         }
-        let previous = previous.get_mut(..span.count as usize).ok_or(Error::Internal(&"too many pages"))?;
+        let previous =
+            previous.get_mut(..span.count as usize).ok_or(Error::Internal(why("too many pages")))?;
         table.exchange(ram, span.first, previous, || {
             let now = value;
             value = value.wrapping_add(step);
@@ -200,9 +201,10 @@ impl Acts<'_> {
     /// Stores what `next` gives into one entry after another.
     fn change(&mut self, span: Span, next: &mut dyn FnMut() -> u64) -> Result {
         let ram = self.ram;
-        let (table, pool, previous) = self.tables.parts(span.table).ok_or(Error::Internal(&"table"))?;
+        let (table, pool, previous) = self.tables.parts(span.table).ok_or(Error::Internal(why("table")))?;
         table.prepare(pool, ram, span.first..span.first.wrapping_add(span.count))?;
-        let previous = previous.get_mut(..span.count as usize).ok_or(Error::Internal(&"too many pages"))?;
+        let previous =
+            previous.get_mut(..span.count as usize).ok_or(Error::Internal(why("too many pages")))?;
         table.exchange(ram, span.first, previous, next);
         self.settle(span)
     }

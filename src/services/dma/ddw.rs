@@ -6,7 +6,7 @@
 
 use super::Acts;
 use super::change::Span;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::iommu::geometry::Geometry;
 use crate::iommu::registry::{Held, Place, TableId};
 use crate::iommu::tce::whole_pages;
@@ -99,7 +99,7 @@ impl Acts<'_> {
     pub fn requester(&self, config_addr: u32, bridge: u64) -> Result<Place> {
         let found = phb::find(self.bridges, bridge)?;
         if config_addr & 0xff00_00ff != 0 {
-            return Err(Error::Parameter(&"configuration address"));
+            return Err(Error::Parameter(why("configuration address")));
         }
         let pe = found.lock().pe_of(Bdfn::from_u16((config_addr >> 8) as u16));
         self.place(bridge, pe.into(), 0)
@@ -152,13 +152,13 @@ impl Acts<'_> {
         let (translation, four_gib) =
             (bridge.translation, bridge.lock().option(PhbOption::Tve1At4GiB).unwrap_or(false));
         if !PAGE_SHIFTS.contains(&page_shift) || translation.page_sizes >> page_shift & 1 == 0 {
-            return Err(Error::Parameter(&"IO page size"));
+            return Err(Error::Parameter(why("IO page size")));
         }
         let index = next.map_or(WindowIndex::One, |place| place.slot.index());
         if window_shift < page_shift || window_shift > limit(index, four_gib) {
-            return Err(Error::Parameter(&"size of the window"));
+            return Err(Error::Parameter(why("size of the window")));
         }
-        let place = next.ok_or(Error::Resource(&"windows of the PE"))?;
+        let place = next.ok_or(Error::Resource(why("windows of the PE")))?;
         let entries = entries(index, four_gib, page_shift, 1 << window_shift.wrapping_sub(page_shift));
         let geometry = shape(translation, page_shift, &entries).ok_or(Error::NoMem)?;
         if whole_pages(geometry, &entries) > self.tables.pool.free_pages() {
@@ -181,7 +181,7 @@ impl Acts<'_> {
             self.bridge(place)?.lock().unset_window(place.slot)?;
             self.note(place, Held::Nothing);
         } else if !(is_default && closed) {
-            return Err(Error::Parameter(&"LIOBN"));
+            return Err(Error::Parameter(why("LIOBN")));
         }
         if is_default {
             self.tables.set_default_removed(place, true);
@@ -216,7 +216,7 @@ impl Acts<'_> {
         count: u64,
         maps: bool,
     ) -> Result<Option<Span>> {
-        let outside = Error::Parameter(&"bus address");
+        let outside = Error::Parameter(why("bus address"));
         let place = self.place_of(liobn)?;
         let found = self.query(place)?;
         if let Some(table) = self.papr_table(place) {
@@ -228,7 +228,7 @@ impl Acts<'_> {
             return self.span(table, offset, count).map(Some);
         }
         if found.meaning != Meaning::Closed || !self.may_be_default(place) {
-            return Err(Error::Parameter(&"LIOBN"));
+            return Err(Error::Parameter(why("LIOBN")));
         }
         let first = ioba >> DEFAULT_PAGE_SHIFT;
         if count == 0 || first >= DEFAULT_PAGES || count > DEFAULT_PAGES.wrapping_sub(first) {
@@ -239,7 +239,7 @@ impl Acts<'_> {
         }
         let all = 0..DEFAULT_PAGES;
         let geometry = shape(self.bridge(place)?.translation, DEFAULT_PAGE_SHIFT, &all);
-        let geometry = geometry.ok_or(Error::Internal(&"default window"))?;
+        let geometry = geometry.ok_or(Error::Internal(why("default window")))?;
         let table = self.tables.create(self.ram, geometry, DEFAULT_PAGES, None)?;
         self.fresh = Some((place, table));
         Ok(Some(Span { table, first, count }))
@@ -307,7 +307,7 @@ impl Acts<'_> {
     /// The slot of a LIOBN of PAPR's.
     fn place_of(&self, liobn: u64) -> Result<Place> {
         if liobn >> 31 != 1 {
-            return Err(Error::Parameter(&"LIOBN"));
+            return Err(Error::Parameter(why("LIOBN")));
         }
         let slot = liobn & 0xffff;
         self.place(liobn >> BRIDGE_SHIFT & 0x7fff, slot >> 1, slot & 1)

@@ -2,7 +2,7 @@
 
 use super::Acts;
 use super::change::Span;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::iommu::liobn::Binding;
 use crate::iommu::registry::Handle;
 use crate::services::dma::ddw::OWN;
@@ -15,7 +15,7 @@ impl Acts<'_> {
     /// `WrongState` when it is bound; `Resource` when too many are.
     pub fn bind(&mut self, liobn: u64, handle: Handle, base: u64) -> Result {
         if liobn >= OWN {
-            return Err(Error::Parameter(&"LIOBN"));
+            return Err(Error::Parameter(why("LIOBN")));
         }
         let table = self.tables.find(handle)?;
         let fits = self.tables.get(table).is_some_and(|table| {
@@ -24,7 +24,7 @@ impl Acts<'_> {
             base.is_multiple_of(table.page_bytes()) && base.checked_add(size.wrapping_sub(1)).is_some()
         });
         if !fits {
-            return Err(Error::Parameter(&"base"));
+            return Err(Error::Parameter(why("base")));
         }
         self.tables.liobns.bind(Binding { liobn: liobn as u32, table, base })?;
         self.tables.count_liobn(table, true);
@@ -38,7 +38,7 @@ impl Acts<'_> {
     pub fn unbind(&mut self, liobn: u64) -> Result {
         let bound =
             Some(liobn).filter(|&liobn| liobn < OWN).and_then(|liobn| self.tables.liobns.unbind(liobn));
-        let binding = bound.ok_or(Error::Parameter(&"LIOBN"))?;
+        let binding = bound.ok_or(Error::Parameter(why("LIOBN")))?;
         self.tables.count_liobn(binding.table, false);
         Ok(())
     }
@@ -53,9 +53,9 @@ impl Acts<'_> {
         if liobn >= OWN {
             return self.papr_span(liobn, ioba, count, maps);
         }
-        let binding = self.tables.liobns.find(liobn).ok_or(Error::Parameter(&"LIOBN"))?;
+        let binding = self.tables.liobns.find(liobn).ok_or(Error::Parameter(why("LIOBN")))?;
         let page = self.tables.get(binding.table).map_or(1, |table| table.page_bytes());
-        let offset = ioba.checked_sub(binding.base).ok_or(Error::Parameter(&"bus address"))?;
+        let offset = ioba.checked_sub(binding.base).ok_or(Error::Parameter(why("bus address")))?;
         self.span(binding.table, offset & page.wrapping_neg(), count).map(Some)
     }
 

@@ -1,7 +1,7 @@
 //! Slots: tables put into windows of PEs and taken out.
 
 use super::Acts;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 use crate::iommu::registry::{Held, Place, TableId};
 use crate::iommu::tve::{Meaning, Tve};
 use crate::iommu::{FOUR_GIB, Slot, WindowIndex};
@@ -41,9 +41,9 @@ impl Acts<'_> {
     pub fn place(&self, phb: u64, pe: u64, window: u64) -> Result<Place> {
         let bridge = phb::find(self.bridges, phb)?;
         if window > 1 {
-            return Err(Error::Parameter(&"window"));
+            return Err(Error::Parameter(why("window")));
         }
-        let number = pe.checked_mul(2).map(|first| first | window).ok_or(Error::Parameter(&"PE"))?;
+        let number = pe.checked_mul(2).map(|first| first | window).ok_or(Error::Parameter(why("PE")))?;
         Ok(Place { phb: phb as u16, slot: Slot::new(bridge.limits, pe, number)? })
     }
 
@@ -58,7 +58,7 @@ impl Acts<'_> {
     /// `Parameter` when the bridge doesn't translate the table's pages or nothing of the table can be reached there,
     /// `WrongState` when the slot is open and shall not be replaced, `Hardware` when the bridge doesn't answer.
     pub fn set(&mut self, place: Place, id: TableId, replace: bool) -> Result<Reach> {
-        let table = self.tables.get(id).ok_or(Error::Internal(&"table"))?;
+        let table = self.tables.get(id).ok_or(Error::Internal(why("table")))?;
         let (tve, page, end) = (
             Tve::translated(table.table()),
             table.page_bytes(),
@@ -66,13 +66,13 @@ impl Acts<'_> {
         );
         let bridge = self.bridge(place)?;
         if bridge.translation.page_sizes & page == 0 {
-            return Err(Error::Parameter(&"the bridge has no such IO page"));
+            return Err(Error::Parameter(why("the bridge has no such IO page")));
         }
         let reach = {
             let mut bridge = bridge.lock();
             let reach = reach(place, bridge.option(PhbOption::Tve1At4GiB).unwrap_or(false), 0, end)?;
             if bridge.window(place.slot).is_open() && !replace {
-                return Err(Error::WrongState(&"the window is open"));
+                return Err(Error::WrongState(why("the window is open")));
             }
             bridge.set_table(place.slot, tve)?;
             reach
@@ -94,7 +94,7 @@ impl Acts<'_> {
             return Err(Error::Empty);
         }
         if found.held == Held::Nothing {
-            return Err(Error::WrongState(&"the window is the OS's own"));
+            return Err(Error::WrongState(why("the window is the OS's own")));
         }
         self.bridge(place)?.lock().unset_window(place.slot)?;
         self.note(place, Held::Nothing);
@@ -164,7 +164,7 @@ pub fn reach(place: Place, four_gib: bool, start: u64, end: u64) -> Result<Reach
         (WindowIndex::One, true) => (0, start.max(FOUR_GIB), end),
     };
     if low >= high {
-        return Err(Error::Parameter(&"nothing of it can be reached in that window"));
+        return Err(Error::Parameter(why("nothing of it can be reached in that window")));
     }
     Ok(Reach { origin, first: origin | low, last: origin | high.wrapping_sub(1) })
 }
