@@ -105,7 +105,7 @@ pub fn call(random: &mut Random, machine: &Machine, handles: &Handles) -> (u64, 
             let list = random.below(2);
             (
                 vec![handle, offset, 1 + random.below(40), memory, buffer, list],
-                1 + random.below(3) | list << 2,
+                (1 + random.below(3)) | (list << 2),
             )
         }
         "table-unmap" => (vec![handle, offset, 1 + random.below(4096), buffer], 0),

@@ -7,6 +7,7 @@ use crate::machine::windows::GIB;
 use crate::machine::{HARDWARE, PARAMETER, SUCCESS, WRONG_STATE};
 use opalite::hw::ram::Ram;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 const BRIDGES: u64 = 3;
 const PES: [u64; 3] = [5, 6, 200];
@@ -286,11 +287,11 @@ impl World {
         let base = self.random.pick(&[0, 1 << 30, BIT59]);
         let wanted = if !self.tables.contains_key(&handle) {
             PARAMETER
-        } else if self.liobns.contains_key(&liobn) {
-            WRONG_STATE
-        } else {
-            self.liobns.insert(liobn, (handle, base));
+        } else if let Entry::Vacant(free) = self.liobns.entry(liobn) {
+            free.insert((handle, base));
             SUCCESS
+        } else {
+            WRONG_STATE
         };
         self.log.push(format!("bind {liobn:x} {handle:x} {base:x}: {wanted}"));
         self.expect("bind", self.client.bind(liobn, handle, base), wanted);
@@ -324,9 +325,9 @@ impl World {
             [(frame + (half << shape.0), count - half), (frame, half)]
         });
         let value = |index: u64| match list {
-            Some([(second, length), _]) if index < length => second + (index << shape.0) | access,
-            Some([(_, length), _]) => frame + ((index - length) << shape.0) | access,
-            None => frame + (index << shape.0) | access,
+            Some([(second, length), _]) if index < length => (second + (index << shape.0)) | access,
+            Some([(_, length), _]) => (frame + ((index - length) << shape.0)) | access,
+            None => (frame + (index << shape.0)) | access,
         };
         let status = match &list {
             Some(list) => self.client.map_list(handle, offset, list, access as u32),

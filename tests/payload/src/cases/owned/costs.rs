@@ -44,7 +44,7 @@ fn costs(calls: &Calls<'_>, edu: &Edu) -> Outcome {
     calls.map(handle, 0x123_4567_0000, 1, frames, BOTH, 0)?;
     costs.cost("table-map, one page with two new levels", 1500);
     calls.map(handle, 0x123_4568_0000, 1, frames, BOTH, 0)?;
-    costs.cost("table-map, one page", 700);
+    costs.cost("table-map, one page", 950);
     calls.unmap(handle, 0x123_4568_0000, 1, 0)?;
     costs.cost("table-unmap, one page", 700);
     calls.unset(edu, 1)?;
@@ -66,15 +66,15 @@ fn costs(calls: &Calls<'_>, edu: &Edu) -> Outcome {
     costs.cost("table-unmap, 4096 pages", 60_000);
     status("liobn-bind", calls.named("liobn-bind", &[LIOBN, handle, 0]), 0)?;
     status("put-tce", calls.named("put-tce", &[LIOBN, 0x5000, frames | 3]), 0)?;
-    costs.cost("put-tce", 600);
+    costs.cost("put-tce", 900);
     let list = memory(4096, 4096);
     (0..512).for_each(|entry| store(list + 8 * entry, run + (entry << 12) | 3));
     status("put-tce-indirect", calls.named("put-tce-indirect", &[LIOBN, 0, list, 512]), 0)?;
-    costs.cost("put-tce-indirect, 512 entries", 30_000);
+    costs.cost("put-tce-indirect, 512 entries", 45_000);
     status("stuff-tce", calls.named("stuff-tce", &[LIOBN, 0, 0, 512]), 0)?;
     costs.cost("stuff-tce, 512 entries", 10_000);
     status("get-tce", calls.named("get-tce", &[LIOBN, 0, list]), 0)?;
-    costs.cost("get-tce", 300);
+    costs.cost("get-tce", 350);
     status("liobn-unbind", calls.named("liobn-unbind", &[LIOBN]), 0)?;
     calls.unset(edu, 0)?;
     calls.destroy(handle)?;
