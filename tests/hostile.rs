@@ -6,6 +6,8 @@
 
 mod machine;
 mod model;
+#[path = "hostile/owned.rs"]
+mod owned;
 #[path = "model/psi.rs"]
 mod psi;
 #[path = "model/xive.rs"]
@@ -13,7 +15,7 @@ mod xive;
 
 use machine::random::{Random, setting};
 use machine::windows::{BYPASS, GIB};
-use machine::{FIRMWARE, Machine, OUT, PARAMETER, PHB3, SUCCESS, kind, set};
+use machine::{FIRMWARE, Machine, OUT, PARAMETER, PHB3, POOL, SUCCESS, kind, set};
 use model::firmware::ModelThread;
 use model::lpc;
 use model::pci_device::{PciDevice, PortType};
@@ -24,6 +26,7 @@ use opalite::hw::ram::Ram;
 use opalite::hw::uart::{self, Uart};
 use opalite::interrupts::xive::{Addresses, Chips, Regions, Setup, Tables, Xive as Driver, p9};
 use opalite::mem::Region;
+use opalite::opal::extension;
 use opalite::phb;
 use opalite::services::{Parts, Services, events};
 use opalite::units::{ChipId, Isn, Pir};
@@ -41,7 +44,13 @@ const PSI_SHIFT: u32 = 12;
 const PSI_FIRST: u32 = 0xfff0;
 const PIRS: [u32; 3] = [0, 4, 8];
 /// Firmware's tables for the XIVE; those of the bridges begin at the region's start.
-const XIVE_TABLES: Range<u64> = FIRMWARE.end - (16 << 20)..FIRMWARE.end;
+const XIVE_TABLES: Range<u64> = FIRMWARE.end - (32 << 20)..FIRMWARE.end - (16 << 20);
+/// Memory for the pool of tables. No other argument means it.
+const FOR_POOL: Range<u64> = 0x35_0000_0000..0x35_0200_0000;
+/// Where structures are: between other buffers.
+const STRUCTURES: u64 = OUT + 0x100;
+/// Old entries that one call tells at most.
+const PREVIOUS: u64 = 8 * 4096;
 /// Donated pages are firmware's from then on.
 const DONATED: u64 = 0x1_0000;
 /// The longest output that isn't a buffer with a length.
@@ -192,7 +201,7 @@ fn forbidden(machine: &Machine) -> Vec<Range<u64>> {
             let tables = [Some(info.rtt), Some(info.peltv), Some(info.pest), info.ivt];
             tables.into_iter().flatten().map(|(start, size)| start..start + size)
         })
-        .chain([XIVE_TABLES, machine.fw.services.view.memory()])
+        .chain([XIVE_TABLES, POOL, machine.fw.services.view.memory()])
         .collect();
     tables.sort_by_key(|range| range.start);
     let mut from = FIRMWARE.start;
@@ -258,6 +267,8 @@ fn room(token: u64, args: &[u64; 7], ram: &ModelRam) -> u64 {
         7 | 85 => args[1].max(LONGEST),
         64 => args[2].max(LONGEST),
         134 => DONATED,
+        // window-query has the longest structure.
+        extension::FIRST.. => 88,
         _ => LONGEST,
     }
 }
@@ -291,18 +302,24 @@ fn attack(machine: &Machine, calls: u64, whole: impl Fn(u64) -> bool) {
     }
     machine.ram.watch(0, FIRMWARE.start);
     let mut donated = HashSet::new();
-    let mut served = vec![(0_u64, 0_u64); 200];
+    let mut served = vec![(0_u64, 0_u64); 200 + owned::count()];
+    let mut handles = owned::Handles::default();
     for number in 0..calls {
-        let (token, args) = hostile_call(&mut random);
+        let (token, args) = match random.below(3) {
+            0 => owned::call(&mut random, &machine, &handles),
+            _ => hostile_call(&mut random),
+        };
         // A reset of everything is rare: else nothing would be set up for long.
         let rare = token == 128 && args[0] <= 1 || token == 49 && matches!(args[1], 1 | 6);
         if LEFT_OUT.contains(&token) || rare && !random.once_in(20) {
             continue;
         }
         let room = room(token, &args, machine.ram);
+        let previous = owned::previous(token, &args, machine.ram);
         machine.ram.take_writes();
         let status = machine.call(token, args);
         let what = || format!("OPALITE_SEED={seed}, call {number}: {token} {args:x?} gave {status}");
+        handles.note(token, &args, status, machine.ram);
         if token == 134 && status == SUCCESS {
             donated.insert((args[1] & REAL) / DONATED);
         }
@@ -311,12 +328,16 @@ fn attack(machine: &Machine, calls: u64, whole: impl Fn(u64) -> bool) {
             assert!(end <= FIRMWARE.start, "{}: store into firmware at {start:#x}", what());
             let named =
                 args.iter().map(|at| at & REAL).any(|at| start >= at && end <= at.saturating_add(room));
+            let named = named
+                || FOR_POOL.start <= start && end <= FOR_POOL.end
+                || previous.as_ref().is_some_and(|range| range.start <= start && end <= range.end);
             assert!(named || donated.contains(&(start / DONATED)), "{}: store at {start:#x}", what());
         }
-        if let Some(counts) = served.get_mut(token as usize) {
+        let place = if token < 200 { token as usize } else { owned::place(token) };
+        if let Some(counts) = served.get_mut(place) {
             *(if status >= 0 { &mut counts.0 } else { &mut counts.1 }) += 1;
         }
-        if opalite::opal::table::find(token).is_none() {
+        if opalite::opal::table::find(token).is_none() && extension::find(token).is_none() {
             assert_eq!(status, PARAMETER, "{}", what());
         }
         // Time passes, resets end, registers' histories aren't kept.
@@ -339,8 +360,13 @@ fn attack(machine: &Machine, calls: u64, whole: impl Fn(u64) -> bool) {
         .filter(|token| whole(*token) && !single.contains(token) && !both(*token))
         .collect();
     assert_eq!(odd, [0; 0], "each call must be served and be refused");
+    let odd: Vec<_> = extension::tokens()
+        .filter(|(_, token)| matches!(served[owned::place((*token).into())], (0, _) | (_, 0)))
+        .collect();
+    assert_eq!(odd, [], "each call must be served and be refused");
     println!("{calls} calls, {} of them served", served.iter().map(|counts| counts.0).sum::<u64>());
     still_works(machine);
+    handles.all_go(machine);
 }
 
 /// Every bridge comes back, and its windows move bytes.

@@ -14,6 +14,8 @@ mod machine;
 mod model;
 #[path = "owned_tables/pool.rs"]
 mod pool;
+#[path = "owned_tables/random.rs"]
+mod random;
 #[path = "owned_tables/resets.rs"]
 mod resets;
 #[path = "owned_tables/sharing.rs"]

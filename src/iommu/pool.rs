@@ -40,6 +40,8 @@ struct Extent {
 pub struct Pool {
     extents: [Extent; EXTENTS],
     free: u64,
+    /// From the first donation to the end of the last: nearly every page that is mapped lies elsewhere.
+    donations: Range<u64>,
 }
 
 /// What the pool has, in pages.
@@ -102,10 +104,21 @@ impl Pool {
         }
     }
 
-    /// Whether some of these bytes belong to the pool.
+    /// Whether some of these bytes of the OS are donated.
+    #[inline(always)]
     pub fn overlaps(&self, address: u64, length: u64) -> bool {
         let end = address.saturating_add(length);
-        self.extents.iter().any(|extent| address < extent.end && extent.start < end)
+        address < self.donations.end && self.donations.start < end && self.overlaps_one(address, end)
+    }
+
+    fn overlaps_one(&self, address: u64, end: u64) -> bool {
+        self.extents.iter().skip(1).any(|extent| address < extent.end && extent.start < end)
+    }
+
+    fn note_donations(&mut self) {
+        let pieces = self.extents.iter().skip(1).filter(|extent| extent.end != 0);
+        let hull = |all: Range<u64>, piece: Range<u64>| all.start.min(piece.start)..all.end.max(piece.end);
+        self.donations = pieces.map(|piece| piece.start..piece.end).reduce(hull).unwrap_or_default();
     }
 
     /// Takes memory of the OS. The caller checked that it is RAM of the OS.
@@ -124,6 +137,7 @@ impl Pool {
         let extent = free.ok_or(Error::Resource(why("pieces of donated memory")))?;
         *extent = Extent::new(ram, start..start.saturating_add(size));
         self.free = self.free.wrapping_add(extent.free);
+        self.note_donations();
         Ok(())
     }
 
@@ -141,6 +155,7 @@ impl Pool {
         }
         self.free = self.free.wrapping_sub(extent.free);
         *extent = Extent::default();
+        self.note_donations();
         Ok(())
     }
 }

@@ -207,10 +207,10 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     #[cold]
     #[inline(never)]
     fn set_on_its_side(&mut self, slot: Slot, tve: Tve) -> Outcome {
+        self.usable()?;
         if !tve.fits(self.options.select, slot.index()) {
             return Err(Fault::OtherSide);
         }
-        self.usable()?;
         iommu::window::set(self, slot, tve)
     }
 

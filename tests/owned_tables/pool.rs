@@ -215,6 +215,15 @@ fn random_use_of_the_allocator_agrees_with_a_set_of_pages() {
                 _ => {}
             }
             assert_eq!(pool.free_pages(), free.len() as u64);
+            let (at, length) = (0x0ff0_0000 + PAGE * random.below(0x2_0500), PAGE * (1 + random.below(64)));
+            let donation = |(there, (start, size)): (&bool, &(u64, u64))| {
+                *there && at < start + size && *start < at + length
+            };
+            assert_eq!(
+                pool.overlaps(at, length),
+                donated.iter().zip(&DONATIONS).any(donation),
+                "{at:#x} {length:#x}"
+            );
             let usage = pool.usage();
             let used: u64 = taken.iter().map(|run| 1 << run.1).sum();
             assert_eq!((usage.free, usage.total), (free.len() as u64, free.len() as u64 + used));

@@ -79,6 +79,13 @@ fn judge(run: &str, Outcome { console, ending, .. }: Outcome, skiboot: bool) -> 
             } else {
                 Check::failed(&named(name.trim()), why)
             });
+        } else if let Some(text) = line.strip_prefix("CASE skip ") {
+            let (name, why) = text.split_once(": ").unwrap_or((text, ""));
+            checks.push(if skiboot {
+                Check::ok(&named(name), format!("skipped: {why}"))
+            } else {
+                Check::failed(&named(name), why)
+            });
         } else if line.starts_with("PAYLOAD PANIC") {
             checks.push(Check::failed(&named("run"), line));
         }

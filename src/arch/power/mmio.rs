@@ -127,6 +127,30 @@ impl Ram for PhysicalRam {
 
     fn zero(&self, address: u64, length: u64) {
         let (mut at, end) = (address, address + length);
+        // Tables of TCEs are many blocks, and a page that is mapped first waits for them: six instructions for four.
+        if (address | length).is_multiple_of(4 * CACHE_BLOCK) && length != 0 {
+            // SAFETY: as above; whole cache blocks of it.
+            unsafe {
+                asm!(
+                    "mtctr {count}",
+                    "2: dcbz 0, {at}",
+                    "dcbz {one}, {at}",
+                    "dcbz {two}, {at}",
+                    "dcbz {three}, {at}",
+                    "add {at}, {at}, {all}",
+                    "bdnz 2b",
+                    at = inout(reg_nonzero) at => _,
+                    one = in(reg_nonzero) CACHE_BLOCK,
+                    two = in(reg_nonzero) 2 * CACHE_BLOCK,
+                    three = in(reg_nonzero) 3 * CACHE_BLOCK,
+                    all = in(reg) 4 * CACHE_BLOCK,
+                    count = in(reg) length / (4 * CACHE_BLOCK),
+                    out("ctr") _,
+                    options(nostack)
+                );
+            }
+            return;
+        }
         while at < end {
             if at.is_multiple_of(CACHE_BLOCK) && end - at >= CACHE_BLOCK {
                 // SAFETY: as above; a whole cache block of it.

@@ -3,6 +3,7 @@
 mod calls;
 mod ddw;
 mod hostile;
+mod owned;
 mod shared;
 mod windows;
 
@@ -88,12 +89,17 @@ pub fn run(tree: &Fdt<'_>) {
         calls::profile(&bench.first);
         return;
     }
+    if number(tree, "costs=").is_some() {
+        owned::costs(&mut bench, tree);
+        return;
+    }
     windows::run(&mut bench);
     shared::run(&mut bench);
     calls::run(&mut bench);
+    owned::run(&mut bench, tree);
     ddw::run(&mut bench, tree);
     if let Some(count) = number(tree, "hostile=") {
-        hostile::run(&mut bench, count);
+        hostile::run(&mut bench, tree, count);
         // The second stage: all of it once more.
         bench.first = Edu::open(first);
         bench.second = Edu::open(second);

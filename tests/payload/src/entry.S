@@ -80,8 +80,15 @@ opal_call:
     ld    %r9, 48(%r11)
     ld    %r10, 56(%r11)
     mr    %r12, %r2
+    # PMC5 counts instructions.
+    mfspr %r11, 791
+    std   %r11, 96(%r1)
     bctrl
+    mfspr %r12, 791
+    ld    %r11, 96(%r1)
+    subf  %r12, %r11, %r12
     ld    %r11, 112(%r1)
+    std   %r12, (8 * 63)(%r11)
     std   %r1, (8 * 1)(%r11)
     .irp n, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
     std   %r\n, (8 * \n)(%r11)

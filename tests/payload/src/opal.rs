@@ -27,6 +27,9 @@ pub const PARAMETER: i64 = -1;
 pub const UNSUPPORTED: i64 = -7;
 pub const WRONG_STATE: i64 = -14;
 
+/// Instructions of the last call, if they are counted.
+static INSTRUCTIONS: AtomicU64 = AtomicU64::new(0);
+
 static BASE: AtomicU64 = AtomicU64::new(0);
 static ENTRY: AtomicU64 = AtomicU64::new(0);
 
@@ -67,6 +70,17 @@ pub fn set_door(base: u64, entry: u64) {
     ENTRY.store(entry, Ordering::Relaxed);
 }
 
+/// Has PMC5 count instructions from now on, in every state.
+pub fn count_instructions() {
+    // SAFETY: nothing else uses the counters.
+    unsafe { core::arch::asm!("mtspr 795, {}", "isync", in(reg) 0_u64) };
+}
+
+/// Instructions of the last call, 0 if nobody counts.
+pub fn instructions() -> u64 {
+    INSTRUCTIONS.load(Ordering::Relaxed)
+}
+
 /// Where the firmware says that it starts.
 pub fn base() -> u64 {
     BASE.load(Ordering::Relaxed)
@@ -85,6 +99,7 @@ pub fn call(token: u64, args: &[u64]) -> i64 {
     let result = unsafe {
         opal_call(&all, token, BASE.load(Ordering::Relaxed), ENTRY.load(Ordering::Relaxed), &mut check)
     };
+    INSTRUCTIONS.store(check[63] & 0xffff_ffff, Ordering::Relaxed);
     for (register, &value) in check.iter().enumerate().take(32).skip(13) {
         assert!(value == 0x5a00 + register as u64, "token {token}: r{register} is {value:#x} after the call");
     }
