@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 // A session that needs longer hangs.
-#define SESSION_SECONDS 120
+#define SESSION_SECONDS 200
 
 struct counts {
 	int ok, failed, skipped;
