@@ -1,7 +1,8 @@
 //! PCI host bridges: what OPAL needs of one in typed terms, and how they come up.
 //!
-//! Each theme has its file, with the trait that says what OPAL asks and what a PHB4 does about it. A PHB4's registers
-//! are a type parameter inside this folder; outside of it a bridge is `dyn Phb` in a lock of its own.
+//! Each theme has its file, with the trait that says what OPAL asks and what a bridge does about it. What differs between
+//! PHB3, PHB4 and PHB5 is data in `generation.rs`, or lies in `phb3`. A bridge's registers are a type parameter inside
+//! this folder; outside of it a bridge is `dyn Phb` in a lock of its own.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

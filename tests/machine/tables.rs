@@ -8,9 +8,6 @@ pub const READ: u64 = 1;
 pub const WRITE: u64 = 2;
 pub const GRAIN: u64 = 16 << 20;
 
-/// log2 of the IO pages that a PHB4 has.
-pub const PAGES: [u32; 4] = [12, 16, 21, 30];
-
 /// A window's shape: log2 of the IO page, levels, log2 of a level's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Shape {
@@ -22,7 +19,8 @@ pub struct Shape {
 impl Shape {
     /// Every shape of §6.7: 1 to 5 levels, of 4 KiB to 2^42 bytes, 59 bits in all.
     pub fn all() -> impl Iterator<Item = Self> {
-        PAGES
+        super::kind()
+            .pages
             .into_iter()
             .flat_map(|page| (1..=5).map(move |levels| (page, levels)))
             .flat_map(|(page, levels)| (12..=42).map(move |level| Self { page, levels, level }))
@@ -48,13 +46,13 @@ impl Shape {
     }
 }
 
-/// The TVE of a no-translate window (§6.3).
+/// The TVE of a no-translate window of the bridge at hand (§6.3).
 pub fn bypass_tve(start: u64, end: u64) -> u64 {
     (start << 16 & 0xffff_ff00_0000_0000)
         | (start >> 38 & 0xc00)
         | (end >> 8 & 0x0000_00ff_ffff_0000)
         | (end >> 40 & 0x300)
-        | 0x1080
+        | super::kind().bypass
 }
 
 /// A table in memory whose lower levels are made when first touched.
