@@ -13,7 +13,7 @@ fn nvme() -> PciDevice {
 }
 
 fn scan(machine: &Machine, id: u64) -> Vec<Device> {
-    let mut bridge = phb::find(&machine.fw.phbs, id).unwrap().lock();
+    let mut bridge = phb::find(machine.fw.phbs, id).unwrap().lock();
     pci::scan(&mut **bridge)
 }
 

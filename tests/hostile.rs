@@ -139,7 +139,7 @@ fn nvme() -> PciDevice {
 /// A whole POWER9: six bridges of which 0 has a device, a XIVE, PSI, LPC with its UART and clock, three threads.
 fn whole_machine() -> Machine {
     let mut machine = Machine::with(|models| models[0].attach(0, nvme()));
-    let mut bridge = phb::find(&machine.fw.phbs, 0).unwrap().lock();
+    let mut bridge = phb::find(machine.fw.phbs, 0).unwrap().lock();
     assert_eq!(opalite::pci::scan(&mut **bridge).len(), 1);
     drop(bridge);
     let ram: &'static ModelRam = machine.ram;
@@ -197,7 +197,7 @@ fn whole_machine() -> Machine {
 fn forbidden(machine: &Machine) -> Vec<Range<u64>> {
     let mut tables: Vec<Range<u64>> = (0..kind().bridges)
         .flat_map(|id| {
-            let info = phb::find(&machine.fw.phbs, id).unwrap().lock().info().clone();
+            let info = phb::find(machine.fw.phbs, id).unwrap().lock().info().clone();
             let tables = [Some(info.rtt), Some(info.peltv), Some(info.pest), info.ivt];
             tables.into_iter().flatten().map(|(start, size)| start..start + size)
         })
@@ -286,7 +286,7 @@ fn no_call_upsets_firmware_or_writes_where_it_was_not_told_to() {
 fn no_call_upsets_a_phb3() {
     set(&PHB3);
     let machine = Machine::with(|models| models[0].attach(0, nvme()));
-    opalite::pci::scan(&mut **phb::find(&machine.fw.phbs, 0).unwrap().lock());
+    opalite::pci::scan(&mut **phb::find(machine.fw.phbs, 0).unwrap().lock());
     let pci =
         |token: u64| matches!(token, 13..=18 | 23 | 26..=40 | 44..=64 | 96..=97 | 119..=126) && token != 42;
     attack(&machine, setting("OPALITE_HOSTILE_CALLS", 240_000) / 2, pci);
@@ -378,7 +378,7 @@ fn still_works(machine: &Machine) {
         }
         assert_eq!(machine.finish(id, status).0, SUCCESS, "bridge {id}");
         assert_eq!(machine.call(49, [id, 6, 1]), SUCCESS);
-        let info = phb::find(&machine.fw.phbs, id).unwrap().lock().info().clone();
+        let info = phb::find(machine.fw.phbs, id).unwrap().lock().info().clone();
         let reserved = info.limits.reserved().as_u16();
         assert!((0..=0xffff).all(|rid| machine.ram.read16(info.rtt.0 + 2 * rid) == reserved), "bridge {id}");
         assert_eq!(machine.call(31, [id, 5, RID.into(), 7, 1, 1, 1]), SUCCESS);

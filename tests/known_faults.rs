@@ -96,7 +96,7 @@ fn b06_a_table_that_isn_t_aligned_to_its_level_is_refused() {
 
 fn b07_a_table_in_firmware_s_memory_or_in_none_is_refused() {
     let machine = Machine::new();
-    let info = opalite::phb::find(&machine.fw.phbs, 0).unwrap().lock().info().clone();
+    let info = opalite::phb::find(machine.fw.phbs, 0).unwrap().lock().info().clone();
     for table in [FIRMWARE.start, FIRMWARE.end - 0x1000, info.rtt.0, info.peltv.0, info.pest.0, FIRMWARE.end]
     {
         refuses(&machine, 44, &[0, 5, 10, 1, table, 0x1000, 0x1_0000]);
@@ -243,7 +243,7 @@ fn b17_an_m64_window_stays_inside_the_bridge_s_range() {
 
 fn b19_only_the_entries_that_change_are_touched() {
     let machine = Machine::new();
-    let rtt = phb::find(&machine.fw.phbs, 0).unwrap().lock().info().rtt.0;
+    let rtt = phb::find(machine.fw.phbs, 0).unwrap().lock().info().rtt.0;
     machine.ram.watch(rtt, 0x2_0000);
     assert_eq!(machine.set_pe(3, 0x0123, [7, 1, 1], 1), SUCCESS);
     assert_eq!(machine.ram.writes().len(), 1, "B19: one requester, one store");
@@ -301,7 +301,7 @@ fn b22_a_refused_call_leaves_its_outputs_alone() {
 fn b23_tables_are_as_large_as_the_bridge_has_pes() {
     let machine = Machine::new();
     for (id, pes) in [(0, kind().pes), (1, 256)] {
-        let info = phb::find(&machine.fw.phbs, id).unwrap().lock().info().clone();
+        let info = phb::find(machine.fw.phbs, id).unwrap().lock().info().clone();
         assert_eq!((info.peltv.1, info.pest.1), (pes * pes / 8, 16 * pes));
     }
 }

@@ -238,7 +238,7 @@ fn hot_and_fundamental_resets_reach_the_device_and_end_with_the_link_up() {
         let resets = seen.resets();
         for slot in [0, 1 << 63] {
             if slot != 0 {
-                pci::scan(&mut **phb::find(&machine.fw.phbs, 0).unwrap().lock());
+                pci::scan(&mut **phb::find(machine.fw.phbs, 0).unwrap().lock());
             }
             let before = seen.resets();
             let wait = machine.call(49, [slot, scope, 1]);
@@ -299,7 +299,7 @@ fn a_dead_link_ends_the_reset_and_the_next_one_brings_it_back() {
 
 fn bad_resets_are_refused() {
     let machine = Machine::with(|models| models[0].attach(0, nvme()));
-    pci::scan(&mut **phb::find(&machine.fw.phbs, 0).unwrap().lock());
+    pci::scan(&mut **phb::find(machine.fw.phbs, 0).unwrap().lock());
     for (args, status) in [
         ([kind().bridges, 1, 1], PARAMETER),
         ([1 << 62, 1, 1], PARAMETER),
@@ -355,7 +355,7 @@ fn ports_of_a_switch_have_slots_of_their_own() {
     let empty = PciDevice::bridge(0x104c, 2, PortType::Downstream);
     let up = PciDevice::bridge(0x104c, 0x8232, PortType::Upstream).child(0, 0, down).child(1, 0, empty);
     let machine = Machine::with(|models| models[0].attach(0, up));
-    pci::scan(&mut **phb::find(&machine.fw.phbs, 0).unwrap().lock());
+    pci::scan(&mut **phb::find(machine.fw.phbs, 0).unwrap().lock());
     let (slot, other) = (1 << 63 | 0x200 << 16, 1 << 63 | 0x208 << 16);
     let before = seen.resets();
     let wait = machine.call(49, [slot, 4, 1]);
@@ -387,7 +387,7 @@ fn presence_is_the_slot_s() {
 fn reinit_knows_the_devices_that_were_found_even_while_they_are_frozen() {
     let machine = Machine::with(|models| models[0].attach(0, nvme()));
     assert_eq!(machine.call(53, [0, 1000, 0x100]), PARAMETER, "nothing was found yet");
-    pci::scan(&mut **phb::find(&machine.fw.phbs, 0).unwrap().lock());
+    pci::scan(&mut **phb::find(machine.fw.phbs, 0).unwrap().lock());
     assert_eq!(machine.call(31, [0, 5, 0x100, 7, 0, 0, 1]), SUCCESS);
     machine.models[0].freeze(5);
     assert_eq!(machine.call(53, [0, 1000, 0x100]), SUCCESS);

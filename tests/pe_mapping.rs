@@ -56,7 +56,7 @@ fn the_bridge_forgets_what_it_knew_of_a_requester() {
 
 fn bad_maps_are_refused_and_change_nothing() {
     let machine = Machine::new();
-    let rtt = phb::find(&machine.fw.phbs, 0).unwrap().lock().info().rtt.0;
+    let rtt = phb::find(machine.fw.phbs, 0).unwrap().lock().info().rtt.0;
     machine.ram.watch(rtt, 0x2_0000);
     for args in [
         [0, 3, 0x100, 7, 0, 0, 2],

@@ -24,7 +24,7 @@ fn all_bridges_come_up() {
     for kind in [&PHB3, &NAPLES] {
         let machine = machine_of(kind);
         for (index, model) in machine.models.iter().enumerate() {
-            let bridge = phb::find(&machine.fw.phbs, index as u64).expect("bridge").lock();
+            let bridge = phb::find(machine.fw.phbs, index as u64).expect("bridge").lock();
             let info = bridge.info();
             assert_eq!(info.limits.count(), 256);
             assert_eq!(info.sources, 2048);
@@ -41,7 +41,7 @@ fn all_bridges_come_up() {
             assert!(!model.is_fenced());
         }
         assert_eq!(machine.models.len() as u64, kind.bridges);
-        assert!(phb::find(&machine.fw.phbs, kind.bridges).is_err());
+        assert!(phb::find(machine.fw.phbs, kind.bridges).is_err());
     }
 }
 
@@ -49,7 +49,7 @@ fn all_bridges_come_up() {
 fn registers_hold_what_the_init_sequence_says() {
     let machine = machine();
     for (index, model) in machine.models.iter().enumerate() {
-        let bridge = phb::find(&machine.fw.phbs, index as u64).expect("bridge").lock();
+        let bridge = phb::find(machine.fw.phbs, index as u64).expect("bridge").lock();
         let info = bridge.info();
         let ivt = info.ivt.expect("IVT").0;
         let expected = [
@@ -154,7 +154,7 @@ fn the_nest_side_is_opened_as_the_reference_says() {
 #[test]
 fn tables_start_closed_masked_and_every_requester_is_reserved() {
     let machine = machine();
-    let info = phb::find(&machine.fw.phbs, 1).expect("bridge").lock().info().clone();
+    let info = phb::find(machine.fw.phbs, 1).expect("bridge").lock().info().clone();
     for rid in (0..0x1_0000).step_by(4) {
         assert_eq!(machine.ram.read64(info.rtt.0 + 2 * rid), 255 * 0x0001_0001_0001_0001);
     }
@@ -224,7 +224,7 @@ fn windows_of_the_root_port_are_the_os_s_and_reach_hardware() {
 fn tables_lie_in_firmware_s_region_aligned_to_their_size() {
     let machine = machine();
     let mut all = Vec::new();
-    for bridge in phb::all(&machine.fw.phbs) {
+    for bridge in phb::all(machine.fw.phbs) {
         let bridge = bridge.lock();
         let info = bridge.info();
         for (address, size) in [info.rtt, info.peltv, info.pest, info.ivt.expect("IVT")] {

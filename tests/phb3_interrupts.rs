@@ -48,7 +48,7 @@ impl Wired {
     }
 
     fn route(&self, number: u32, server: u16, priority: u8) {
-        let bridge = phb::find(&self.machine.fw.phbs, 0).unwrap();
+        let bridge = phb::find(self.machine.fw.phbs, 0).unwrap();
         bridge.set_route(Isn(number), server, priority).expect("route");
         assert_eq!(bridge.route(Isn(number)).expect("route"), (server, priority));
     }
@@ -73,7 +73,7 @@ impl Wired {
     }
 
     fn entry(&self) -> u64 {
-        let info = phb::find(&self.machine.fw.phbs, 0).unwrap().lock().info().clone();
+        let info = phb::find(self.machine.fw.phbs, 0).unwrap().lock().info().clone();
         self.machine.ram.read64(info.ivt.unwrap().0 + 16 * SOURCE)
     }
 }
@@ -230,7 +230,7 @@ fn reset_of_the_tables_masks_everything() {
     assert_eq!(wired.machine.call(49, [0, 6, 1]), SUCCESS);
     assert_eq!(wired.entry(), 0xff << 32);
     assert_eq!(wired.machine.table(0, 2, 3), 0xff << 32);
-    let bridge = phb::find(&wired.machine.fw.phbs, 0).unwrap();
+    let bridge = phb::find(wired.machine.fw.phbs, 0).unwrap();
     assert_eq!(bridge.route(Isn(NUMBER)), Ok((0, 0xff)));
     assert_eq!(bridge.route(Isn(FIRST_LSI + 3)), Ok((0, 0xff)));
     assert_eq!(wired.model().cached_ive(SOURCE as u16), None);
@@ -261,7 +261,7 @@ fn ends_of_what_can_t_be_are_refused() {
 #[test]
 fn routes_of_other_numbers_are_refused() {
     let wired = wired();
-    let bridge = phb::find(&wired.machine.fw.phbs, 0).unwrap();
+    let bridge = phb::find(wired.machine.fw.phbs, 0).unwrap();
     assert_eq!(bridge.isns(), Isn(0x800)..Isn(0x1000));
     for number in [0, 0x7ff, 0x1000, 0x1_0800, u32::MAX] {
         assert_eq!(bridge.set_route(Isn(number), SERVERS[0], 5).unwrap_err().code(), PARAMETER);
@@ -269,7 +269,7 @@ fn routes_of_other_numbers_are_refused() {
     }
     set(&PHB4);
     let other = Machine::new();
-    let bridge = phb::find(&other.fw.phbs, 0).unwrap();
+    let bridge = phb::find(other.fw.phbs, 0).unwrap();
     let isn = bridge.isns().start;
     assert_eq!(bridge.set_route(isn, SERVERS[0], 5).unwrap_err().code(), UNSUPPORTED);
     assert_eq!(bridge.route(isn).unwrap_err().code(), UNSUPPORTED);
@@ -283,7 +283,7 @@ fn a_fence_on_the_way_leaves_the_old_route_or_the_new_one() {
             let wired = wired();
             wired.route(number, SERVERS[0], 0xff);
             wired.model().fence_after(accesses);
-            let bridge = phb::find(&wired.machine.fw.phbs, 0).unwrap();
+            let bridge = phb::find(wired.machine.fw.phbs, 0).unwrap();
             let result = bridge.set_route(Isn(number), SERVERS[1], 5);
             let fenced = wired.model().is_fenced();
             wired.model().fence_after(u64::MAX);

@@ -13,7 +13,7 @@ const ENABLE: u64 = 1 << 63;
 fn all_six_bridges_come_up_with_their_sizes() {
     let machine = Machine::new();
     for (index, model) in machine.models.iter().enumerate() {
-        let bridge = phb::find(&machine.fw.phbs, index as u64).expect("bridge").lock();
+        let bridge = phb::find(machine.fw.phbs, index as u64).expect("bridge").lock();
         let big = index == 0 || index == 3;
         let info = bridge.info();
         assert_eq!(info.limits.count(), if big { 512 } else { 256 });
@@ -21,15 +21,15 @@ fn all_six_bridges_come_up_with_their_sizes() {
         assert_eq!(info.m64_windows, 1..if big { 32 } else { 16 });
         assert!(!model.is_fenced());
     }
-    assert!(phb::find(&machine.fw.phbs, 6).is_err());
-    assert!(phb::find(&machine.fw.phbs, 1 << 32).is_err());
+    assert!(phb::find(machine.fw.phbs, 6).is_err());
+    assert!(phb::find(machine.fw.phbs, 1 << 32).is_err());
 }
 
 #[test]
 fn registers_hold_what_the_init_sequence_says() {
     let machine = Machine::new();
     for (index, model) in machine.models.iter().enumerate() {
-        let bridge = phb::find(&machine.fw.phbs, index as u64).expect("bridge").lock();
+        let bridge = phb::find(machine.fw.phbs, index as u64).expect("bridge").lock();
         let info = bridge.info();
         let lsi = u64::from((info.sources - 1) >> 3) << 51;
         let expected = [
@@ -110,7 +110,7 @@ fn stack_windows_are_the_reference_s() {
 fn tables_start_closed_and_every_requester_is_reserved() {
     let machine = Machine::new();
     for index in [0, 1] {
-        let bridge = phb::find(&machine.fw.phbs, index as u64).expect("bridge").lock();
+        let bridge = phb::find(machine.fw.phbs, index as u64).expect("bridge").lock();
         let info = bridge.info().clone();
         drop(bridge);
         let pes = u64::from(info.limits.count());
@@ -167,7 +167,7 @@ fn the_root_port_passes_buses_1_to_255_on() {
 fn tables_lie_in_firmware_s_region_aligned_to_their_size() {
     let machine = Machine::new();
     let mut all = Vec::new();
-    for bridge in phb::all(&machine.fw.phbs) {
+    for bridge in phb::all(machine.fw.phbs) {
         let bridge = bridge.lock();
         let info = bridge.info();
         for (address, size) in [info.rtt, info.peltv, info.pest] {

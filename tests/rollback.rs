@@ -95,7 +95,7 @@ struct Snapshot {
 impl Snapshot {
     fn of(machine: &Machine) -> Self {
         let table = |id, count| (0..count).map(|index| machine.table(0, id, index)).collect();
-        let info = phb::find(&machine.fw.phbs, 0).unwrap().lock().info().clone();
+        let info = phb::find(machine.fw.phbs, 0).unwrap().lock().info().clone();
         let pes = kind().pes;
         let option = |option| {
             assert_eq!(machine.call(180, [0, option, OUT]), SUCCESS);

@@ -72,7 +72,7 @@ impl Run {
             .iter()
             .zip(0..)
             .map(|(model, id)| {
-                let info = phb::find(&machine.fw.phbs, id).unwrap().lock().info().clone();
+                let info = phb::find(machine.fw.phbs, id).unwrap().lock().info().clone();
                 Bridge::new(model.phb4().size().pes() as u16, info.rtt.0, info.peltv.0)
             })
             .collect();

@@ -140,7 +140,7 @@ impl<I: Mmio, R: Ram> ConfigAccess for Phb4<I, R> {
 
     fn config_read(&mut self, function: Bdfn, register: Register) -> Outcome<u32> {
         self.reachable(function)?;
-        let value = if function.bus() == 0 {
+        let value = if function.bus() == 0 && !self.is_ordinary(register) {
             if self.ioda == Ioda::Two {
                 return self.root_read_phb3(register);
             }
@@ -162,7 +162,7 @@ impl<I: Mmio, R: Ram> ConfigAccess for Phb4<I, R> {
 
     fn config_write(&mut self, function: Bdfn, register: Register, value: u32) -> Outcome {
         self.reachable(function)?;
-        if function.bus() == 0 {
+        if function.bus() == 0 && !self.is_ordinary(register) {
             if self.ioda == Ioda::Two {
                 return self.root_write_phb3(register, value);
             }
@@ -254,6 +254,12 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         address.set_register(register.offset);
         address.set_pe(self.tables.pe_of(&self.ram, function));
         CONFIG_ADDRESS.write(&self.regs, address);
+    }
+
+    /// Whether a register of the root port is like any other device's: a PHB3's are, save windows and expansion ROM.
+    #[inline(always)]
+    fn is_ordinary(&self, register: Register) -> bool {
+        self.ioda == Ioda::Two && matches!(register.offset, ..0x1c | 0x34..ROOT_CONFIG_SIZE)
     }
 
     /// Four bytes of the root port as hardware has them.

@@ -36,12 +36,12 @@ impl Machine {
     }
     /// The RTT's entry of a requester.
     pub fn pe_of(&self, rid: u16) -> u16 {
-        let rtt = phb::find(&self.fw.phbs, 0).unwrap().lock().info().rtt.0;
+        let rtt = phb::find(self.fw.phbs, 0).unwrap().lock().info().rtt.0;
         self.ram.read16(rtt + 2 * u64::from(rid))
     }
     /// Whether PELT-V says that `child` freezes with `parent`.
     pub fn peltv(&self, parent: u64, child: u64) -> bool {
-        let table = phb::find(&self.fw.phbs, 0).unwrap().lock().info().peltv.0;
+        let table = phb::find(self.fw.phbs, 0).unwrap().lock().info().peltv.0;
         self.ram.read8(table + self.kind.pes / 8 * parent + child / 8) & 0x80 >> (child & 7) != 0
     }
 

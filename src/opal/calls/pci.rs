@@ -29,7 +29,7 @@ use crate::units::Bdfn;
 /// The bridge that argument 0 names.
 #[inline(always)]
 fn find<'a>(fw: &'a Firmware, args: &Args) -> Result<&'a Locked> {
-    phb::find(&fw.phbs, args.u64::<0>())
+    phb::find(fw.phbs, args.u64::<0>())
 }
 
 /// Argument 1 as a function; a wide one isn't cut.
@@ -368,8 +368,8 @@ pub fn get_option(fw: &Firmware, args: &Args) -> Result<i64> {
 /// It would need a window without limits at the initiator, from which nothing of firmware's is cut out, so it is
 /// refused.
 pub fn set_p2p(fw: &Firmware, args: &Args) -> Result<i64> {
-    phb::find(&fw.phbs, args.u64::<0>())?;
-    phb::find(&fw.phbs, args.u64::<1>())?;
+    phb::find(fw.phbs, args.u64::<0>())?;
+    phb::find(fw.phbs, args.u64::<1>())?;
     Err(Error::Unsupported(why("peer-to-peer DMA")))
 }
 
@@ -424,12 +424,12 @@ struct PciSlot<'a> {
 fn slot<'a>(fw: &'a Firmware, id: u64) -> Result<PciSlot<'a>> {
     let names_function = id >> 63 != 0;
     if !names_function {
-        return Ok(PciSlot { bridge: phb::find(&fw.phbs, id)?, names_function, port: None });
+        return Ok(PciSlot { bridge: phb::find(fw.phbs, id)?, names_function, port: None });
     }
     if id << 1 >> 33 != 0 {
         return Err(Error::Parameter(why("slot id")));
     }
-    let bridge = phb::find(&fw.phbs, id & 0xffff)?;
+    let bridge = phb::find(fw.phbs, id & 0xffff)?;
     let function = Bdfn::from_u16((id >> 16) as u16);
     if !bridge.lock().known(function).is_some_and(|known| known.is_bridge) {
         return Err(Error::Parameter(why("slot")));
