@@ -1,9 +1,11 @@
 //! Reading the kernel's ELF headers (crate `elf`).
 
 use crate::error::{Error, Result, why};
-use elf::ElfBytes;
-use elf::abi::{EM_PPC64, PT_LOAD};
+use elf::abi::{EI_NIDENT, EM_PPC64, PT_LOAD};
 use elf::endian::AnyEndian;
+use elf::file::{Class, ELF64_EHDR_TAILSIZE, FileHeader, parse_ident};
+use elf::parse::ParseAt;
+use elf::segment::{ProgramHeader, SegmentTable};
 
 /// ABI version 2 in `e_flags`: the entry point is code, not a descriptor.
 const ELFV2: u32 = 2;
@@ -28,20 +30,20 @@ pub struct Image {
 /// # Errors
 /// `Parameter` when it is no ELFv2 executable for 64-bit POWER with one loadable segment.
 pub fn parse(file: &[u8]) -> Result<Image> {
-    let elf = ElfBytes::<AnyEndian>::minimal_parse(file).map_err(|_| Error::Parameter(why("no ELF file")))?;
-    if elf.ehdr.e_machine != EM_PPC64 {
+    let header = header(file).ok_or(Error::Parameter(why("no 64-bit ELF file")))?;
+    if header.e_machine != EM_PPC64 {
         return Err(Error::Parameter(why("not an ELF file for 64-bit POWER")));
     }
-    if elf.ehdr.e_flags & 3 != ELFV2 {
+    if header.e_flags & 3 != ELFV2 {
         return Err(Error::Parameter(why("not an ELFv2 executable")));
     }
-    let segments = elf.segments().ok_or(Error::Parameter(why("ELF file without segments")))?;
+    let segments = segments(file, &header).ok_or(Error::Parameter(why("ELF file without segments")))?;
     let mut loadable = segments.iter().filter(|segment| segment.p_type == PT_LOAD && segment.p_memsz != 0);
     let segment = loadable.next().ok_or(Error::Parameter(why("ELF file without a loadable segment")))?;
     if loadable.next().is_some() {
         return Err(Error::Parameter(why("ELF file with several loadable segments")));
     }
-    let entry = elf.ehdr.e_entry.wrapping_sub(segment.p_vaddr);
+    let entry = header.e_entry.wrapping_sub(segment.p_vaddr);
     let inside = segment
         .p_offset
         .checked_add(segment.p_filesz)
@@ -50,4 +52,22 @@ pub fn parse(file: &[u8]) -> Result<Image> {
         return Err(Error::Parameter(why("ELF file that is cut off")));
     }
     Ok(Image { offset: segment.p_offset, file_size: segment.p_filesz, memory_size: segment.p_memsz, entry })
+}
+
+/// The file's header. Only what a kernel needs is read: code for sections would be larger than all of this.
+fn header(file: &[u8]) -> Option<FileHeader<AnyEndian>> {
+    let ident = parse_ident::<AnyEndian>(file.get(..EI_NIDENT)?).ok()?;
+    if ident.1 != Class::ELF64 {
+        return None;
+    }
+    FileHeader::parse_tail(ident, file.get(EI_NIDENT..EI_NIDENT + ELF64_EHDR_TAILSIZE)?).ok()
+}
+
+fn segments<'a>(file: &'a [u8], header: &FileHeader<AnyEndian>) -> Option<SegmentTable<'a, AnyEndian>> {
+    let start = usize::try_from(header.e_phoff).ok()?;
+    let length = usize::from(header.e_phnum) * ProgramHeader::size_for(Class::ELF64);
+    if usize::from(header.e_phentsize) != ProgramHeader::size_for(Class::ELF64) || length == 0 {
+        return None;
+    }
+    Some(SegmentTable::new(header.endianness, Class::ELF64, file.get(start..start.checked_add(length)?)?))
 }
