@@ -190,8 +190,11 @@ impl<I: Mmio, R: Ram> ConfigAccess for Phb4<I, R> {
 /// Bits that a one clears, which a read-modify-write of the other bytes must not write back.
 #[inline(always)]
 const fn ones_clear(offset: u16) -> u32 {
+    // Apart from the others, because it is written the most.
+    if offset == 0x04 {
+        return 0xf900_0000;
+    }
     match offset {
-        0x04 => 0xf900_0000,
         0x1c => 0xff00_0000,
         0x50 => 0x000f_0000,
         0x58 => 0xc000_0000,
@@ -263,7 +266,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     }
 
     /// Four bytes of the root port as hardware has them.
-    #[inline(never)]
+    #[inline]
     pub(super) fn root_get(&self, offset: u16) -> u32 {
         match self.ioda {
             Ioda::Three => regs4::root_get(&self.regs, offset),
@@ -275,7 +278,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     }
 
     /// Writes four bytes of the root port.
-    #[inline(never)]
+    #[inline]
     pub(super) fn root_set(&self, offset: u16, value: u32) {
         match self.ioda {
             Ioda::Three => regs4::root_set(&self.regs, offset, value),
