@@ -306,7 +306,7 @@ fn attack(machine: &Machine, calls: u64, whole: impl Fn(u64) -> bool) {
     let mut handles = owned::Handles::default();
     for number in 0..calls {
         let (token, args) = match random.below(3) {
-            0 => owned::call(&mut random, &machine, &handles),
+            0 => owned::call(&mut random, machine, &handles),
             _ => hostile_call(&mut random),
         };
         // A reset of everything is rare: else nothing would be set up for long.

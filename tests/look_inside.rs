@@ -259,14 +259,14 @@ fn a_bridge_that_somebody_is_at_is_not_waited_for() {
     let first = look(&machine);
     assert_eq!(machine.real(3, BYPASS, GIB), SUCCESS);
     {
-        let _held = phb::find(&machine.fw.phbs, 4).unwrap().lock();
+        let _held = phb::find(machine.fw.phbs, 4).unwrap().lock();
         assert_eq!(look(&machine), first);
     }
     let second = look(&machine);
     assert_eq!((number(&second), windows(&second).len()), (number(&first) + 1, 1));
     {
         // The one that changes is the one that is held.
-        let mut held = phb::find(&machine.fw.phbs, 0).unwrap().lock();
+        let mut held = phb::find(machine.fw.phbs, 0).unwrap().lock();
         let window = opalite::iommu::Slot::new(held.info().limits, 1, 3).unwrap();
         held.unset_window(window).unwrap();
         assert_eq!(look(&machine), second);

@@ -24,7 +24,7 @@ pub fn handle_interrupt(fw: &Firmware, args: &Args) -> Result<i64> {
 pub fn poll_events(fw: &Firmware, args: &Args) -> Result<i64> {
     let events = args.optional::<u64, 0>(fw)?;
     fw.services.poll();
-    fw.services.view.poll(&fw.ram, &fw.phbs, &fw.dma);
+    fw.services.view.poll(&fw.ram, fw.phbs, &fw.dma);
     if let Some(events) = events {
         events.write(&fw.ram, fw.services.events.pending());
     }

@@ -28,7 +28,7 @@ pub fn announce(fw: &Firmware, bridge: &Locked, phb: &dyn Phb) {
     let signals = phb.signals();
     let now = if signals.error { PCI_ERROR } else { 0 } | if signals.fault { DMA_FAULT } else { 0 };
     if bridge.shown.load(Ordering::Relaxed) != now {
-        fw.services.events.show(&fw.phbs, &bridge.shown, now);
+        fw.services.events.show(fw.phbs, &bridge.shown, now);
     }
 }
 
@@ -42,7 +42,7 @@ pub struct Acting<'a> {
 /// The bridge of that id, for an act that may change what it has for the OS.
 #[inline(never)]
 pub fn act(fw: &Firmware, id: u64) -> Result<Acting<'_>> {
-    let bridge = phb::find(&fw.phbs, id)?;
+    let bridge = phb::find(fw.phbs, id)?;
     Ok(Acting { fw, bridge, phb: bridge.lock() })
 }
 

@@ -124,7 +124,7 @@ impl Acts<'_> {
     /// Stores ready TCEs.
     ///
     /// # Errors
-    /// As [`Self::map_run`], by [`Self::check_tce`].
+    /// As [`Self::map_run`], by `check_tce`.
     pub fn map_list(&mut self, span: Span, list: &mut List) -> Result {
         let page = self.page_bytes(span)?;
         for tce in list.words() {

@@ -2,7 +2,7 @@
 //! until something is mapped there, and windows that are created, whose tables have all their levels from the start.
 //!
 //! A window's LIOBN says which slot it is in, so nothing is bound. Its table belongs to the slot: whoever puts something
-//! else there, or takes it out, ends the window and the table ([`Acts::note`]).
+//! else there, or takes it out, ends the window and the table (`Acts::note`).
 
 use super::Acts;
 use super::change::Span;

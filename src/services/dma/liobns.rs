@@ -48,7 +48,7 @@ impl Acts<'_> {
     ///
     /// # Errors
     /// `Parameter` when the LIOBN isn't bound or the entries aren't in its window; for PAPR's windows as
-    /// [`Acts::papr_span`].
+    /// `Acts::papr_span`.
     pub fn liobn_span(&mut self, liobn: u64, ioba: u64, count: u64, maps: bool) -> Result<Option<Span>> {
         if liobn >= OWN {
             return self.papr_span(liobn, ioba, count, maps);
