@@ -360,7 +360,9 @@ fn attack(machine: &Machine, calls: u64, whole: impl Fn(u64) -> bool) {
         .filter(|token| whole(*token) && !single.contains(token) && !both(*token))
         .collect();
     assert_eq!(odd, [0; 0], "each call must be served and be refused");
+    // No device faults here: `tests/dma_faults.rs` has those calls served.
     let odd: Vec<_> = extension::tokens()
+        .filter(|(name, _)| !name.starts_with("fault-"))
         .filter(|(_, token)| matches!(served[owned::place((*token).into())], (0, _) | (_, 0)))
         .collect();
     assert_eq!(odd, [], "each call must be served and be refused");
