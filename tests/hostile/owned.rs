@@ -53,7 +53,7 @@ impl Handles {
     /// At the end, with all windows closed: LIOBNs and tables go, and every page of the pool is free.
     pub fn all_go(&self, machine: &Machine) {
         let token = |name| extension::tokens().find(|known| known.0 == name).unwrap().1.into();
-        for phb in 0..6 {
+        for phb in 0..machine.models.len() as u64 {
             assert_eq!(machine.call(49, [phb, 6, 1]), SUCCESS);
         }
         for liobn in &self.1 {
