@@ -48,10 +48,23 @@ impl Register {
     /// `Parameter` when it is beyond config space or not aligned.
     #[inline(always)]
     pub fn new(offset: u64, width: Width) -> Result<Self> {
-        if offset > 0xfff || offset & (width as u64 - 1) != 0 {
-            return Err(Error::Parameter(why("config register")));
+        if Self::is_at(offset, width) {
+            Ok(Self::cut(offset, width))
+        } else {
+            Err(Error::Parameter(why("config register")))
         }
-        Ok(Self { offset: offset as u16, width })
+    }
+
+    /// The register at an offset that was checked.
+    #[inline(always)]
+    pub const fn cut(offset: u64, width: Width) -> Self {
+        Self { offset: offset as u16 & 0xfff, width }
+    }
+
+    /// Whether there is such a register.
+    #[inline(always)]
+    pub fn is_at(offset: u64, width: Width) -> bool {
+        offset <= 0xfff && offset & (width as u64 - 1) == 0
     }
 
     /// One byte.
