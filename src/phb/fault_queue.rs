@@ -96,6 +96,8 @@ pub struct FaultQueue {
     open: Vec<u64>,
     serial: u64,
     overflow: u64,
+    /// Faults that ever found it full.
+    waited: u64,
 }
 
 impl FaultQueue {
@@ -109,6 +111,7 @@ impl FaultQueue {
             open: vec![0; limits.count().into()],
             serial: 0,
             overflow: 0,
+            waited: 0,
         }
     }
 
@@ -161,6 +164,7 @@ impl FaultQueue {
             }
             self.ours.mark(msb_first(pe));
             self.overflow = self.overflow.saturating_add(1);
+            self.waited = self.waited.saturating_add(1);
             return Found::Waits;
         }
         self.serial = self.serial.wrapping_add(1);
@@ -202,6 +206,11 @@ impl FaultQueue {
     pub fn reset(&mut self) {
         self.all_thawed();
         self.enabled = Touched::new();
+    }
+
+    /// Records that were ever made, and faults that ever found the queue full.
+    pub const fn totals(&self) -> (u64, u64) {
+        (self.serial, self.waited)
     }
 
     /// Takes the oldest record.

@@ -61,6 +61,8 @@ pub trait DmaFaults {
     fn error_interrupt(&mut self);
     /// What it has for the OS.
     fn signals(&self) -> Signals;
+    /// Records that were ever made, and faults that ever found the queue full.
+    fn fault_totals(&self) -> (u64, u64);
 }
 
 /// Fields of PEST word 0 (§11.4): causes that aren't DMA, the transaction, and what is a record's business.
@@ -151,6 +153,10 @@ impl<I: Mmio, R: Ram> DmaFaults for Phb4<I, R> {
     fn signals(&self) -> Signals {
         Signals { error: self.error_pending, fault: self.faults.is_waiting() }
     }
+
+    fn fault_totals(&self) -> (u64, u64) {
+        self.faults.totals()
+    }
 }
 
 impl<I: Mmio, R: Ram> Phb4<I, R> {
@@ -203,6 +209,8 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             return true;
         };
         let found = self.faults.found(pe, fault, arch::timebase());
+        // For who looks at the text of windows and faults.
+        self.tvt.mark_changed();
         if found == Found::Record {
             self.next_fault = (pe.index() + 1) & usize::from(self.limits.reserved().as_u16());
         }

@@ -68,6 +68,28 @@ fn a_load_and_a_missing_permission_are_told_apart() {
 }
 
 #[test]
+fn the_text_about_windows_counts_them() {
+    let machine = asking(2, 3);
+    let shown = || {
+        opalite::arch::advance_timebase(opalite::arch::TIMEBASE_HZ);
+        assert_eq!(machine.call(10, [0]), SUCCESS);
+        let memory = machine.fw.services.view.memory();
+        let text = machine.ram.bytes(memory.start, (memory.end - memory.start) as usize);
+        let text = String::from_utf8(text).unwrap();
+        let counts =
+            |line: &str| line.split(" faults ").nth(1).unwrap().split(" state").next().unwrap().to_string();
+        text.lines().filter(|line| line.starts_with("phb ")).take(2).map(counts).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(), ["0 lost 0", "0 lost 0"]);
+    machine.fault(1, 2, 0);
+    machine.fault(1, 3, 5);
+    assert_eq!(shown(), ["0 lost 0", "2 lost 0"]);
+    let record = machine.read(1);
+    assert_eq!(machine.respond(1, record.cookie, MENDED), SUCCESS);
+    assert_eq!(shown(), ["0 lost 0", "2 lost 0"]);
+}
+
+#[test]
 fn addresses_are_as_the_device_sent_them() {
     let machine = asking(1, 1);
     // Window 1, which has bit 59.

@@ -28,7 +28,7 @@ pub enum Owner {
 pub struct Faults {
     /// So many were recorded.
     pub seen: u64,
-    /// So many found the queue full.
+    /// So many found the queue full, and had to wait for a place.
     pub lost: u64,
 }
 
@@ -61,6 +61,7 @@ pub fn of(tables: &Registry, place: Place, tve: Tve) -> Owner {
 }
 
 /// A bridge's faults.
-pub fn faults(_bridge: &dyn Phb) -> Faults {
-    Faults::default()
+pub fn faults(bridge: &dyn Phb) -> Faults {
+    let (seen, lost) = bridge.fault_totals();
+    Faults { seen, lost }
 }
