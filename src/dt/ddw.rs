@@ -1,9 +1,12 @@
-//! PAPR's dynamic DMA windows in the tree (`doc/dma-windows/ddw.md`): properties of each bridge, and the tokens in
-//! `/rtas`. Nothing says there how RTAS would be instantiated, so an OS that knows OPAL leaves that node alone.
+//! PAPR's dynamic DMA windows in the tree (`doc/dma-windows/ddw.md`): properties of each bridge, and the tokens by
+//! name.
 
 use crate::dt::tree::{NodeId, Tree};
 use crate::papr::ddw::{NAMES, TOKENS};
 use crate::services::dma::ddw::{BRIDGE_SHIFT, DEFAULT_SIZE, OWN};
+
+/// The node of the tokens.
+pub const RTAS: &str = "/ibm,opal/rtas";
 
 /// Publishes what a bridge's node tells. `limited`: it has the 4 GiB mode.
 pub fn publish_bridge(tree: &mut Tree, node: NodeId, id: u64, limited: bool) {
@@ -18,9 +21,10 @@ pub fn publish_bridge(tree: &mut Tree, node: NodeId, id: u64, limited: bool) {
     node.set_cells("ibm,ddw-extensions", &[3, reset, 1, limited.into()]);
 }
 
-/// Publishes `/rtas`.
+/// Publishes the tokens by name. Not in `/rtas`, where PAPR has them: Debian's kexec refuses to load a kernel when that
+/// node is there and doesn't say where RTAS is.
 pub fn publish_rtas(tree: &mut Tree) {
-    let mut node = tree.make("/rtas");
+    let mut node = tree.make(RTAS);
     for (name, token) in NAMES.into_iter().zip(TOKENS) {
         node.set_cells(name, &[token]);
     }

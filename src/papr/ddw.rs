@@ -5,7 +5,7 @@ use crate::services::dma::Acts;
 
 /// Tokens of the calls: query, create, remove, reset.
 pub const TOKENS: [u32; 4] = [QUERY, CREATE, REMOVE, RESET];
-/// Their names in `/rtas`.
+/// Their names in the tree.
 pub const NAMES: [&str; 4] = [
     "ibm,query-pe-dma-window",
     "ibm,create-pe-dma-window",

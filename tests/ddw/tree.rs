@@ -29,10 +29,10 @@ fn a_bridge_and_rtas_name_the_same_tokens() {
         ("ibm,reset-pe-dma-windows", RESET),
     ];
     for (name, token) in names {
-        assert_eq!(cells("/rtas", name), [token]);
+        assert_eq!(cells(ddw::RTAS, name), [token]);
     }
     // An OS that finds these would take RTAS for real.
-    let rtas = tree.find_node("/rtas").unwrap();
+    let rtas = tree.find_node(ddw::RTAS).unwrap();
     assert_eq!(rtas.properties().filter(|property| !property.name.starts_with("ibm,")).count(), 0);
     assert!(rtas.property("linux,rtas-base").is_none());
 }
