@@ -53,7 +53,7 @@ pub fn build(name: &str, busybox: &Path, modules: Option<&Path>) -> Result<PathB
     archive.file("modules/needs", false, order.as_bytes());
     // Two xtasks may build the same file: each writes its own and moves it in place.
     let file = paths::out()?.join(format!("initramfs-{name}.cpio"));
-    let own = file.with_extension(format!("cpio.{}", std::process::id()));
+    let own = paths::unshared(&file);
     fs::write(&own, archive.finish())?;
     fs::rename(&own, &file)?;
     Ok(file)

@@ -1,6 +1,6 @@
 //! Starting the kernel from itself: Debian's kexec, and the kernel's file, are brought into the guest for that.
 
-use crate::{cpio::Archive, fetch};
+use crate::{cpio::Archive, fetch, paths};
 use anyhow::{Context, Result};
 use std::{
     fs,
@@ -31,7 +31,7 @@ pub fn initrd(base: &Path, kernel: &Path) -> Result<PathBuf> {
     bytes.extend(archive.finish());
     let stem = base.file_stem().context("a file name")?.to_string_lossy();
     let file = base.with_file_name(format!("{stem}-kexec.cpio"));
-    let own = file.with_extension(format!("cpio.{}", std::process::id()));
+    let own = paths::unshared(&file);
     fs::write(&own, &bytes)?;
     fs::rename(&own, &file)?;
     Ok(file)

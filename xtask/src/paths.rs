@@ -4,8 +4,20 @@ use anyhow::{Context, Result};
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
+
+/// A name beside a file that nobody else writes to, not even another thread: to be renamed to it when it is complete.
+pub fn unshared(file: &Path) -> PathBuf {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let mut name = file.as_os_str().to_owned();
+    name.push(format!(".{}-{count}", std::process::id()));
+    name.into()
+}
 
 /// Names another root folder: a copy of the project that xtask shall work on.
 pub const ROOT: &str = "OPALITE_ROOT";
