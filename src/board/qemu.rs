@@ -6,7 +6,7 @@ use crate::interrupts::xive::{self, p9, p10};
 use crate::phb;
 
 /// Machines that this image boots.
-pub const BOARDS: &[&Board] = &[&POWERNV8, &POWERNV9, &POWERNV10];
+pub const BOARDS: &[&Board] = &[&POWERNV8, &POWERNV9, &POWERNV10, &POWERNV11];
 
 /// Here the machine has put all units, the bridges' windows too.
 static POWERNV8: Board = Board {
@@ -62,7 +62,12 @@ const BRIDGES: phb::Addresses = phb::Addresses {
 };
 
 /// `powernv10-rainier` has the same tree.
-static POWERNV10: Board = Board {
+static POWERNV10: Board = POWER10;
+
+/// QEMU made it of powernv10's units. Never tried: the QEMU that we have doesn't know it.
+static POWERNV11: Board = Board { compatible: "qemu,powernv11", ..POWER10 };
+
+const POWER10: Board = Board {
     compatible: "qemu,powernv10",
     generation: Generation::Power10,
     xscom: Unit { base: 0x0006_03fc_0000_0000, stride: STRIDE10 },
