@@ -2,6 +2,12 @@
 # reads that back. The host knows both sums.
 disk=/dev/sda
 if wait_for $disk 60; then
+    # The node is there a moment before the disk can be read.
+    tries=100
+    while [ "$(dd if=$disk bs=512 count=1 iflag=direct 2>/dev/null | wc -c)" != 512 ] && [ $tries -gt 0 ]; do
+        sleep 0.1
+        tries=$((tries - 1))
+    done
     sum=$(dd if=$disk bs=64K iflag=direct 2>/dev/null | sha256sum)
     say "sd-read sha=${sum%% *}"
     dd if=/dev/urandom of=/tmp/random bs=1M count=4 2>/dev/null
