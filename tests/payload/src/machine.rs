@@ -73,12 +73,6 @@ pub fn load(address: u64) -> u64 {
     unsafe { core::ptr::with_exposed_provenance::<u64>(address as usize).read_volatile() }
 }
 
-/// Loads a byte.
-pub fn load_byte(address: u64) -> u64 {
-    // SAFETY: callers pass memory from `memory`.
-    unsafe { core::ptr::with_exposed_provenance::<u8>(address as usize).read_volatile() }.into()
-}
-
 /// Stores eight bytes.
 pub fn store(address: u64, value: u64) {
     // SAFETY: callers pass memory from `memory`.

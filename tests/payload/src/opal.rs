@@ -6,17 +6,14 @@ pub const CONSOLE_WRITE: u64 = 1;
 pub const CEC_POWER_DOWN: u64 = 5;
 pub const POLL_EVENTS: u64 = 10;
 pub const CONFIG_READ_WORD: u64 = 15;
-pub const CONFIG_WRITE_HALF: u64 = 17;
 pub const CONFIG_WRITE_WORD: u64 = 18;
 pub const EEH_FREEZE_CLEAR: u64 = 26;
-pub const CONSOLE_SPACE: u64 = 25;
 pub const SET_PE: u64 = 31;
 pub const MAP_WINDOW: u64 = 44;
 pub const MAP_REAL: u64 = 45;
 pub const PCI_RESET: u64 = 49;
 pub const PCI_POLL: u64 = 62;
 pub const CHECK_TOKEN: u64 = 80;
-pub const CONSOLE_FLUSH: u64 = 117;
 pub const TCE_KILL: u64 = 126;
 
 pub const SET_OPTION: u64 = 179;

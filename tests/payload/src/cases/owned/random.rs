@@ -5,12 +5,10 @@ use crate::cases::hostile::Random;
 use crate::cases::windows::{PE, join};
 use crate::cases::{Outcome, equal, status};
 use crate::edu::Edu;
-use crate::machine::{load, load_byte, memory, store, sync};
+use crate::machine::{load, memory, store, sync};
 use crate::opal;
 
 const ACTS: u64 = 4096;
-/// QEMU's `edu` takes a tenth of a second for a transfer, so both devices move bytes after every so many acts, at once.
-const STRIDE: u64 = 32;
 /// Pages of the window that acts concern: from the end of one leaf into the next; and frames to map.
 const PAGES: usize = 48;
 const FIRST: u64 = 512 - 20;
@@ -47,11 +45,10 @@ pub fn run(calls: &Calls<'_>, first: &Edu, second: &Edu) -> Outcome {
     });
     let [one, two] = bus;
     let bus = [one?, two?];
-    for act in 1..=ACTS {
+    for act in 0..ACTS {
         run.act()?;
-        if act % STRIDE == 0 {
-            run.transfer([first, second], bus)?;
-        }
+        // Both devices look by turns: they share the table.
+        run.transfer(if act & 1 == 0 { (first, bus[0]) } else { (second, bus[1]) })?;
     }
     for edu in [first, second] {
         calls.unset(edu, edu.device.phb.id & 1)?;
@@ -81,8 +78,9 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Each device reads bytes from one place and writes them to another, each of which lies in two pages.
-    fn transfer(&mut self, devices: [&Edu; 2], bus: [u64; 2]) -> Outcome {
+    /// A device reads bytes from one place and writes them to another, each of which may lie in two pages. Then all frames
+    /// are what they should be.
+    fn transfer(&mut self, (edu, bus): (&Edu, u64)) -> Outcome {
         for at in (0..FRAMES * PAGE).step_by(8) {
             let value = self.random.next();
             store(self.frames + at, value);
@@ -90,39 +88,35 @@ impl Run<'_> {
         }
         sync();
         let count = 2048;
-        for (edu, bus) in devices.into_iter().zip(bus) {
-            let place =
-                |random: &mut Random| random.below(PAGES as u64 - 1) * PAGE + random.below(PAGE / 8) * 8;
-            let (from, to) = (place(&mut self.random), place(&mut self.random));
-            let readable = (0..count).step_by(8).all(|at| self.real(from + at, READ).is_some());
-            if readable {
-                edu.read_memory(bus + FIRST * PAGE + from, 0, count);
-                edu.write_memory(bus + FIRST * PAGE + to, 0, count);
-                sync();
-                // Sources are read whole before anything is written.
-                let mut bytes = [0; 2048 / 8];
-                for (index, word) in (0..).zip(&mut bytes) {
-                    *word = load(self.mirror + self.real(from + 8 * index, READ).unwrap_or(0));
-                }
-                for (index, word) in (0..).zip(bytes) {
-                    if let Some(at) = self.real(to + 8 * index, WRITE) {
-                        store(self.mirror + at, word);
-                    }
-                }
-            } else {
-                edu.write_memory(bus + FIRST * PAGE + to, 2048, 8);
-                sync();
-                if let Some(at) = self.real(to, WRITE) {
-                    store(self.mirror + at, load(self.frames + at));
+        let place = |random: &mut Random| random.below(PAGES as u64 - 1) * PAGE + random.below(PAGE / 8) * 8;
+        let (from, to) = (place(&mut self.random), place(&mut self.random));
+        let readable = (0..count).step_by(8).all(|at| self.real(from + at, READ).is_some());
+        if readable {
+            edu.read_memory(bus + FIRST * PAGE + from, 0, count);
+            edu.write_memory(bus + FIRST * PAGE + to, 0, count);
+            sync();
+            // Sources are read whole before anything is written.
+            let mut bytes = [0; 2048 / 8];
+            for (index, word) in (0..).zip(&mut bytes) {
+                *word = load(self.mirror + self.real(from + 8 * index, READ).unwrap_or(0));
+            }
+            for (index, word) in (0..).zip(bytes) {
+                if let Some(at) = self.real(to + 8 * index, WRITE) {
+                    store(self.mirror + at, word);
                 }
             }
-            for at in 0..FRAMES * PAGE {
-                equal("byte of the frames", load_byte(self.frames + at), load_byte(self.mirror + at))?;
+        } else {
+            edu.write_memory(bus + FIRST * PAGE + to, 2048, 8);
+            sync();
+            if let Some(at) = self.real(to, WRITE) {
+                store(self.mirror + at, load(self.frames + at));
             }
-            let clear = opal::call(opal::EEH_FREEZE_CLEAR, &[edu.device.phb.id, PE, 3]);
-            status("FREEZE_CLEAR", clear, 0)?;
         }
-        Ok(())
+        for at in (0..FRAMES * PAGE).step_by(8) {
+            equal("bytes of the frames", load(self.frames + at), load(self.mirror + at))?;
+        }
+        let clear = opal::call(opal::EEH_FREEZE_CLEAR, &[edu.device.phb.id, PE, 3]);
+        status("FREEZE_CLEAR", clear, 0)
     }
 
     /// Where in the frames a byte of the window lies, if a device has that permission.
