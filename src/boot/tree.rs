@@ -17,7 +17,6 @@ use crate::phb::{self, PhbInfo};
 use crate::services::view::View;
 use crate::units::{ChipId, Isn};
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Window of the PSI host bridge.
@@ -54,8 +53,15 @@ fn publish_bridge(tree: &mut Tree, board: &Board, (info, devices): &Bridge, pare
         diag_size: info.diag_size,
         interrupt_parent: parent,
     };
-    let label = format!("pcie.{}", identity.opal_id);
-    let functions: Vec<_> = devices.iter().map(|device| pci_node(device, Some(&label))).collect();
+    // Firmware resets what is behind a root port.
+    let slot = dt::pci::Slot {
+        label: format!("pcie.{}", identity.opal_id).into(),
+        reset_by_firmware: true,
+        pluggable: false,
+        surprise: false,
+    };
+    let functions: Vec<_> =
+        devices.iter().map(|device| PciNode::from_scan(device, Some(slot.clone()))).collect();
     let node = dt::pci::publish_phb(tree, &node, &functions);
     dt::ddw::publish_bridge(tree, node, identity.opal_id, board.generation != Generation::Power8);
 }
@@ -69,27 +75,6 @@ fn stack_node(tree: &Tree, identity: &phb::Identity) -> Option<dt::pci::Stack> {
     let pecs = chips.into_iter().flat_map(|chip| tree.get(chip).children());
     let node = pecs.flat_map(|pec| pec.children()).find(is_stack)?.id();
     Some(dt::pci::Stack { pec: identity.pec, stack: identity.stack, node })
-}
-
-/// A function that the scan found, as the tree tells of it. Firmware resets what is behind a root port.
-fn pci_node(device: &pci::Device, slot: Option<&str>) -> PciNode {
-    PciNode {
-        bdfn: device.bdfn,
-        vendor: device.vendor,
-        device: device.device,
-        class: device.class,
-        revision: device.revision,
-        extended: device.is_pcie(),
-        interrupt_pin: device.interrupt_pin,
-        is_bridge: device.is_bridge(),
-        slot: slot.map(|label| dt::pci::Slot {
-            label: String::from(label).into(),
-            reset_by_firmware: true,
-            pluggable: false,
-            surprise: false,
-        }),
-        children: device.children.iter().map(|child| pci_node(child, None)).collect(),
-    }
 }
 
 fn publish_controller(tree: &mut Tree, board: &Board, chips: &[ChipId]) -> Phandle {

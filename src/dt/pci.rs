@@ -110,8 +110,8 @@ pub struct PciNode {
 }
 
 impl PciNode {
-    /// What the scan found, with the slots that `slot_of` knows behind its bridges.
-    pub fn from_scan(device: &Device, slot_of: &dyn Fn(&Device) -> Option<Slot>) -> Self {
+    /// What the scan found; `slot` is the one that the function itself leads to.
+    pub fn from_scan(device: &Device, slot: Option<Slot>) -> Self {
         Self {
             bdfn: device.bdfn,
             vendor: device.vendor,
@@ -121,8 +121,8 @@ impl PciNode {
             extended: device.is_pcie(),
             interrupt_pin: device.interrupt_pin,
             is_bridge: device.is_bridge(),
-            slot: slot_of(device),
-            children: device.children.iter().map(|child| Self::from_scan(child, slot_of)).collect(),
+            slot,
+            children: device.children.iter().map(|child| Self::from_scan(child, None)).collect(),
         }
     }
 }

@@ -193,7 +193,7 @@ fn what_the_scan_found_is_published() {
     let inner = found(at(2, 5), 0x01_0802, Kind::Conventional, None, Vec::new());
     let outer = found(at(1, 0), 0x06_0400, Kind::ToConventional, Some((2, 2)), vec![inner]);
     let slot = Slot { label: "riser".into(), reset_by_firmware: true, pluggable: false, surprise: false };
-    let node = PciNode::from_scan(&outer, &|device| device.is_bridge().then(|| slot.clone()));
+    let node = PciNode::from_scan(&outer, Some(slot.clone()));
     assert_eq!((node.slot.as_ref(), node.extended, node.is_bridge), (Some(&slot), true, true));
     let inner = &node.children[0];
     assert_eq!((inner.slot.as_ref(), inner.extended, inner.is_bridge), (None, false, false));
