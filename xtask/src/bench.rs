@@ -5,6 +5,7 @@
 //! executed, so waits cost the same on a slow host and the figures hardly move from run to run; the spread is printed.
 
 mod counts;
+mod kept;
 mod limits;
 mod machine;
 mod nested;
@@ -25,6 +26,8 @@ use counts::Counts;
 use limits::Verdict;
 use machine::{Machine, Outcome};
 use std::{path::PathBuf, time::Duration};
+
+pub use kept::run as kept;
 
 /// Count the instructions that firmware executes, beside QEMU's own skiboot.
 ///
@@ -93,8 +96,8 @@ pub fn run(args: Vec<String>) -> Result<()> {
     if options.nested {
         return nested::compare(&options.machine, ours, options.only, options.runs);
     }
-    let machine = Machine {
-        launch: launch(&options, &board, qemu)?,
+    let mut machine = Machine {
+        launch: quiet_boot(&board, qemu)?,
         devices: boot::demo_devices(&board)?,
         plugin: machine::build_plugin(&paths::target())?,
         icount: !options.scale,
@@ -102,6 +105,9 @@ pub fn run(args: Vec<String>) -> Result<()> {
     };
     if options.scale {
         return scale(machine, ours);
+    }
+    if options.iommu_nobypass {
+        machine.launch.append += " iommu=nobypass";
     }
     let mut incomplete = 0;
     let mut boots = |firmware, image: Option<PathBuf>| -> Result<Vec<Counts>> {
@@ -182,15 +188,12 @@ fn scale(mut machine: Machine, image: Option<PathBuf>) -> Result<()> {
 
 /// The demonstration's guest, quiet, with as little traffic as calls every part: what Linux prints and copies is the
 /// same work for any firmware.
-fn launch(options: &Options, board: &Board, qemu: Qemu) -> Result<Launch> {
+fn quiet_boot(board: &Board, qemu: Qemu) -> Result<Launch> {
     let guest = boot::fetched_guest(Kernel::V6_12)?;
     let mut launch = Launch::new(board, qemu, guest.kernel);
     launch.initrd = Some(guest.initrd);
     launch.smp = "1".into();
     launch.memory = "2G".into();
     launch.append += " quiet opalite.modules=nvme,e1000e opalite.steps=nvme opalite.megabytes=4";
-    if options.iommu_nobypass {
-        launch.append += " iommu=nobypass";
-    }
     Ok(launch)
 }

@@ -116,6 +116,22 @@ const POWER10_WITHOUT_BYPASS: &[Expect] = &[
     Expect::Line(r"PE# ?[0-9a-f]+\] Setting up window#0"),
     Expect::NoLine("Enabling 64-bit DMA bypass"),
 ];
+/// Interrupts go to each CPU, calls come from all at once, and CPUs go and come again.
+const CPUS_4: Case = Case {
+    smp: Some("4,cores=2,threads=2"),
+    steps: &["cpus", "nvme", "net", "smp", "parallel", "hotplug", "irq", "pci"],
+    expect: &[
+        Expect::Cpus(4),
+        Expect::Nvme,
+        Expect::Net,
+        Expect::Line("smp cpus=4 interrupts=3"),
+        Expect::Line("clocks cpus=4 readings=12"),
+        Expect::Line("parallel cpus=4 reads=8 different=1"),
+        Expect::Times("^OPALITE-PARALLEL [0-9]+ [12] 0123456789abcdefghijklmnopqrstuvwxyz$", 8),
+        Expect::Line("hotplug cpus=4 rounds=20 online=0-3"),
+    ],
+    ..USUAL
+};
 /// The disk on the second chip, the card on the first: data, interrupts and wake-ups go both ways.
 const CHIPS_2: Case = Case {
     smp: Some("8,sockets=2,cores=2,threads=2"),
@@ -128,8 +144,8 @@ const CHIPS_2: Case = Case {
         Expect::Line("node 0 cpus=0-3 distance=10,40 mib=(9[0-9]{2}|10[0-9]{2})$"),
         Expect::Line("node 1 cpus=4-7 distance=40,10 mib=(9[0-9]{2}|10[0-9]{2})$"),
         Expect::Line("device 0000:.* node=0"),
-        // Each chip has 6 numbers for bridges on POWER9, 18 on POWER10.
-        Expect::Line("device 00(06|12):01:00.0 node=1"),
+        // Each chip has 4 numbers for bridges on POWER8, 6 on POWER9, 18 on POWER10.
+        Expect::Line("device 00(04|06|12):01:00.0 node=1"),
         Expect::Line("smp cpus=8 interrupts=3"),
         Expect::Line("clocks cpus=8 readings=24"),
         Expect::Line("parallel cpus=8 reads=16 different=1"),
@@ -174,6 +190,14 @@ const KEXEC: Case = Case {
 const KVM_CALLS: &[u64] = &[129, 131, 132, 133, 134, 135, 136, 137, 138, 139, 140, 141, 143, 144, 170];
 /// Nothing plugged in.
 const BARE: Case = Case { devices: &[], modules: &[], steps: &[], expect: &[], ..USUAL };
+/// A disk on a USB controller.
+const XHCI: Case = Case {
+    devices: &["nec-usb-xhci,id=usb,bus=pcie.2", "usb-storage,drive=stick,bus=usb.0"],
+    modules: &["xhci-pci", "usb-storage", "sd_mod"],
+    steps: &["sd", "irq", "pci", "dma"],
+    expect: &[Expect::Disk, Expect::Msi("xhci_hcd"), Expect::Mask("xhci_hcd", 64)],
+    ..BARE
+};
 /// The guest ends by a reboot, with all CPUs running.
 const REBOOT: Case =
     Case { name: "", smp: Some("4"), append: "opalite.end=reboot", expect: &[Expect::Reboot], ..BARE };
@@ -191,22 +215,7 @@ pub const CASES: &[Case] = &[
     Case { name: "qemu7-6.1", qemu: "7.2", kernel: Kernel::V6_1, ..USUAL },
     Case { name: "memory-1g", memory: Some("1G"), ..USUAL },
     Case { name: "memory-64g", memory: Some("64G"), ..USUAL },
-    Case {
-        name: "cpus-4",
-        smp: Some("4,cores=2,threads=2"),
-        steps: &["cpus", "nvme", "net", "smp", "parallel", "hotplug", "irq", "pci"],
-        expect: &[
-            Expect::Cpus(4),
-            Expect::Nvme,
-            Expect::Net,
-            Expect::Line("smp cpus=4 interrupts=3"),
-            Expect::Line("clocks cpus=4 readings=12"),
-            Expect::Line("parallel cpus=4 reads=8 different=1"),
-            Expect::Times("^OPALITE-PARALLEL [0-9]+ [12] 0123456789abcdefghijklmnopqrstuvwxyz$", 8),
-            Expect::Line("hotplug cpus=4 rounds=20 online=0-3"),
-        ],
-        ..USUAL
-    },
+    Case { name: "cpus-4", ..CPUS_4 },
     Case { name: "chips-2", ..CHIPS_2 },
     Case { name: "power10-chips-2", machine: "powernv10", kernel: Kernel::V6_1, ..CHIPS_2 },
     Case { name: "chips-4", kernel: Kernel::V6_1, ..CHIPS_4 },
@@ -243,14 +252,8 @@ pub const CASES: &[Case] = &[
         compare: true,
         ..BARE
     },
-    Case {
-        name: "usb-xhci",
-        devices: &["nec-usb-xhci,id=usb,bus=pcie.3", "usb-storage,drive=stick,bus=usb.0"],
-        modules: &["xhci-pci", "usb-storage", "sd_mod"],
-        steps: &["sd", "irq", "pci", "dma"],
-        expect: &[Expect::Disk, Expect::Msi("xhci_hcd"), Expect::Mask("xhci_hcd", 64)],
-        ..BARE
-    },
+    Case { name: "xhci", ..XHCI },
+    Case { name: "xhci-nobypass", kernel: Kernel::V6_1, append: "iommu=nobypass", ..XHCI },
     Case {
         name: "sata-ahci",
         devices: &["ich9-ahci,id=ahci,bus=pcie.4", "ide-hd,drive=stick,bus=ahci.0"],
@@ -338,14 +341,16 @@ pub const CASES: &[Case] = &[
         expect: WITHOUT_BYPASS,
         ..POWER8
     },
+    Case { name: "power8-6.1", kernel: Kernel::V6_1, ..POWER8 },
+    Case { name: "power8-6.12-nobypass", append: "iommu=nobypass", expect: WITHOUT_BYPASS, ..POWER8 },
     Case { name: "power8-qemu7-6.1", qemu: "7.2", kernel: Kernel::V6_1, ..POWER8 },
+    Case { name: "power8-xhci", machine: "powernv8", ..XHCI },
     Case {
-        name: "power8-xhci",
-        devices: &["nec-usb-xhci,id=usb,bus=pcie.2", "usb-storage,drive=stick,bus=usb.0"],
-        modules: &["xhci-pci", "usb-storage", "sd_mod"],
-        steps: &["sd", "irq", "pci", "dma"],
-        expect: &[Expect::Disk, Expect::Msi("xhci_hcd"), Expect::Mask("xhci_hcd", 64)],
-        ..POWER8_BARE
+        name: "power8-xhci-nobypass",
+        machine: "powernv8",
+        kernel: Kernel::V6_1,
+        append: "iommu=nobypass",
+        ..XHCI
     },
     // A bridge each for an LSI and for 32-bit DMA through window 0.
     Case {
@@ -368,20 +373,7 @@ pub const CASES: &[Case] = &[
     },
     Case { name: "power8-console-output", steps: &["console"], expect: &[Expect::Lines], ..POWER8_BARE },
     Case { name: "power8-console-input", steps: &["input"], expect: &[Expect::Typed], ..POWER8_BARE },
-    Case {
-        name: "power8-cpus-4",
-        smp: Some("4,cores=2,threads=2"),
-        steps: &["cpus", "nvme", "net", "smp", "parallel", "irq", "pci"],
-        expect: &[
-            Expect::Cpus(4),
-            Expect::Nvme,
-            Expect::Net,
-            Expect::Line("smp cpus=4 interrupts=3"),
-            Expect::Line("parallel cpus=4 reads=8 different=1"),
-            Expect::Times("^OPALITE-PARALLEL [0-9]+ [12] 0123456789abcdefghijklmnopqrstuvwxyz$", 8),
-        ],
-        ..POWER8
-    },
+    Case { name: "power8-cpus-4", machine: "powernv8", ..CPUS_4 },
     // A whole core: Linux sets up its subcores and naps its threads.
     Case {
         name: "power8-threads-8",
@@ -398,52 +390,12 @@ pub const CASES: &[Case] = &[
     // QEMU has presenters for two chips only.
     Case {
         name: "power8-chips-2",
-        smp: Some("4,sockets=2,cores=1,threads=2"),
+        machine: "powernv8",
         devices: &["nvme,serial=opalite,drive=disk,bus=pcie.3", E1000E],
-        steps: &["cpus", "numa", "nvme", "net", "smp", "irq", "pci"],
-        expect: &[
-            Expect::Cpus(4),
-            Expect::Nvme,
-            Expect::Net,
-            Expect::Line("node 0 cpus=0-1 distance=10,40 mib=(9[0-9]{2}|10[0-9]{2})$"),
-            Expect::Line("node 1 cpus=2-3 distance=40,10 mib=(9[0-9]{2}|10[0-9]{2})$"),
-            Expect::Line("device 0000:.* node=0"),
-            Expect::Line("device 0004:01:00.0 node=1"),
-            Expect::Line("smp cpus=4 interrupts=3"),
-        ],
-        ..POWER8
+        ..CHIPS_2
     },
-    Case {
-        name: "power8-kexec",
-        smp: Some("4,sockets=2,cores=1,threads=2"),
-        steps: &["kexec", "cpus", "nvme", "net", "irq"],
-        expect: &[
-            Expect::Line("kexec first cpus=0-3 loaded=1"),
-            Expect::Line("kexec second=yes cpus=0-3"),
-            Expect::Cpus(4),
-            Expect::Nvme,
-            Expect::Net,
-            Expect::Msi("nvme0q"),
-            Expect::Msi("eth0"),
-        ],
-        ..POWER8
-    },
-    // With 6.1: the scheduler of 6.12 sometimes counts one more on a dying CPU than there are tasks, and warns.
-    Case {
-        name: "power8-hotplug",
-        kernel: Kernel::V6_1,
-        smp: Some("4,cores=2,threads=2"),
-        steps: &["cpus", "hotplug", "parallel"],
-        expect: &[Expect::Cpus(4), Expect::Line("hotplug cpus=4 rounds=20 online=0-3")],
-        ..POWER8_BARE
-    },
-    Case {
-        name: "power8-reboot",
-        smp: Some("4"),
-        append: "opalite.end=reboot",
-        expect: &[Expect::Reboot],
-        ..POWER8_BARE
-    },
+    Case { name: "power8-kexec", machine: "powernv8", ..KEXEC },
+    Case { name: "power8-reboot", machine: "powernv8", ..REBOOT },
     Case { name: "power10-kvm-64k", machine: "powernv10", kernel: Kernel::V6_12With64K, ..KVM },
     Case { name: "power10-6.12", compare: true, ..POWER10 },
     Case {
@@ -453,19 +405,18 @@ pub const CASES: &[Case] = &[
         expect: POWER10_WITHOUT_BYPASS,
         ..POWER10
     },
+    Case {
+        name: "power10-6.12-nobypass",
+        append: "iommu=nobypass",
+        expect: POWER10_WITHOUT_BYPASS,
+        ..POWER10
+    },
+    Case { name: "power10-rainier-6.1", machine: "powernv10-rainier", kernel: Kernel::V6_1, ..POWER10 },
     Case { name: "power10-memory-64g", memory: Some("64G"), kernel: Kernel::V6_1, ..POWER10 },
     Case { name: "power10-6.1-kexec", machine: "powernv10", kernel: Kernel::V6_1, ..KEXEC },
     Case { name: "power10-rainier-kexec", machine: "powernv10-rainier", append: "iommu=nobypass", ..KEXEC },
     Case { name: "power10-reboot", machine: "powernv10", ..REBOOT },
-    Case {
-        name: "power10-cpus-4",
-        smp: Some("4"),
-        devices: USUAL.devices,
-        modules: USUAL.modules,
-        steps: &["cpus", "nvme", "net", "irq", "pci"],
-        expect: &[Expect::Cpus(4), Expect::Nvme, Expect::Net, Expect::Msi("nvme0q"), Expect::Msi("eth0")],
-        ..POWER10
-    },
+    Case { name: "power10-cpus-4", machine: "powernv10", ..CPUS_4 },
     // A bridge each for an LSI and for 32-bit DMA through window 0.
     Case {
         name: "power10-lsi-and-dma32",

@@ -86,7 +86,7 @@ pub enum Command {
 pub enum Part {
     /// Format, lints, documentation, unit and model tests, the image itself
     Host,
-    /// The payload under QEMU
+    /// The payload under QEMU, and what a boot and its calls cost
     Qemu,
     /// Debian's kernels under QEMU
     Linux,

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that can be checked, in four rings, and one sum at the end.
 
 use crate::{
+    bench,
     board::Board,
     boot::{self, Booted, Guest, Plan},
     cases::{CASES, Case},
@@ -67,6 +68,9 @@ pub fn run(part: Option<Part>, only: Option<&str>, firmware: Option<&str>) -> Re
     }
     if wanted(Part::Qemu) {
         tell("payload", payload::run(firmware), &sum);
+        if firmware.is_none() {
+            tell("cost", bench::kept(), &sum);
+        }
     }
     if wanted(Part::Linux) {
         tell("linux", linux(only, firmware, &sum), &sum);

@@ -1,0 +1,102 @@
+//! What the tests hold our firmware to on each machine: the limits of a whole boot, and that what isn't there costs
+//! nothing before the kernel.
+
+use super::{
+    limits::{self, Verdict},
+    machine::{self, Machine, Outcome},
+};
+use crate::{
+    board::Board,
+    boot, image, paths,
+    qemu::{Launch, Qemu},
+    report::{self, Check},
+};
+use anyhow::{Result, bail};
+use std::{path::Path, time::Duration};
+
+const MACHINES: &[&str] = &["powernv8", "powernv9", "powernv10"];
+
+/// Memory is eight times as large, so what each megabyte took would show.
+const MEMORY: [&str; 2] = ["2G", "16G"];
+
+/// Counts on each machine; a limit of `cargo xtask bench` that is missed is a failed check.
+pub fn run() -> Result<Vec<Check>> {
+    let mut checks = Vec::new();
+    for name in MACHINES {
+        let board = Board::named(name)?;
+        let image = image::build(&board)?.lid;
+        report::step(&format!("counting on {name}"));
+        let qemu = Qemu::select("10")?;
+        let mut machine = Machine {
+            launch: super::quiet_boot(&board, qemu.clone())?,
+            devices: boot::demo_devices(&board)?,
+            plugin: machine::build_plugin(&paths::target())?,
+            icount: true,
+            limit: Duration::from_secs(300),
+        };
+        let Outcome { counts, complaint } = machine.boot(name, Some(image.clone()))?;
+        let whole = format!("cost on {name}: boot");
+        checks.push(Check::that(&whole, complaint.is_none(), complaint.unwrap_or_default()));
+        checks.extend(limits::judge(&counts, true).iter().map(|verdict| told(name, verdict)));
+
+        machine.launch = Launch::new(&board, qemu, image::payload()?);
+        machine.launch.append.clear();
+        machine.launch.smp = "1".into();
+        let mut taken = Vec::new();
+        let devices = std::mem::take(&mut machine.devices);
+        for (memory, devices) in [(MEMORY[0], &devices[..]), (MEMORY[0], &[]), (MEMORY[1], &[])] {
+            machine.launch.memory = memory.into();
+            machine.devices = devices.to_vec();
+            taken.push(to_kernel(&machine, name, &image)?);
+        }
+        checks.extend(grows(name, [taken[0], taken[1], taken[2]]));
+    }
+    Ok(checks)
+}
+
+fn to_kernel(machine: &Machine, name: &str, image: &Path) -> Result<u64> {
+    let Outcome { counts, complaint } = machine.boot(name, Some(image.into()))?;
+    match counts.to_kernel {
+        Some(count) => Ok(count),
+        None => bail!("{name}: {}", complaint.unwrap_or_default()),
+    }
+}
+
+fn told(machine: &str, verdict: &Verdict) -> Check {
+    let taken = verdict.taken.map_or("none made".into(), |taken| taken.to_string());
+    Check::that(
+        &format!("cost on {machine}: {}", verdict.measure.name()),
+        verdict.passed(),
+        format!("{taken}, at most {}", verdict.most),
+    )
+}
+
+/// Instructions to the kernel: with devices, without, and without but in much more memory.
+fn grows(machine: &str, [devices, bare, memory]: [u64; 3]) -> [Check; 2] {
+    [
+        Check::that(
+            &format!("cost on {machine}: devices that aren't there"),
+            bare < devices,
+            format!("{bare} to the kernel, with two {devices}"),
+        ),
+        Check::that(
+            &format!("cost on {machine}: memory"),
+            memory.abs_diff(bare) <= bare / 1000,
+            format!("{bare} to the kernel with {}, {memory} with {}", MEMORY[0], MEMORY[1]),
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_with_nothing_is_seen() {
+        let passed = |taken| grows("any", taken).map(|check| check.passed());
+        assert_eq!(passed([2_000_000, 1_000_000, 1_000_500]), [true, true]);
+        assert_eq!(passed([1_000_000, 1_000_000, 1_000_000]), [false, true]);
+        assert_eq!(passed([2_000_000, 1_000_000, 1_002_000]), [true, false]);
+        assert_eq!(passed([2_000_000, 1_000_000, 998_000]), [true, false]);
+    }
+}
