@@ -46,7 +46,7 @@ pub fn run(firmware: Option<&str>) -> Result<Vec<Check>> {
     for (machine, firmware) in runs {
         let skiboot = firmware == Some("skiboot");
         let name = format!("payload on {machine}{}", if skiboot { " under skiboot" } else { "" });
-        checks.extend(judge(&name, run_on(machine, firmware, &name)?, skiboot));
+        checks.extend(judge(&name, machine, run_on(machine, firmware, &name)?, skiboot));
     }
     Ok(checks)
 }
@@ -67,11 +67,13 @@ fn run_on(machine: &str, firmware: Option<&str>, name: &str) -> Result<Outcome> 
     Ok(outcome)
 }
 
-fn judge(run: &str, Outcome { console, ending, .. }: Outcome, skiboot: bool) -> Vec<Check> {
+fn judge(run: &str, machine: &str, Outcome { console, ending, .. }: Outcome, skiboot: bool) -> Vec<Check> {
     let named = |name: &str| format!("{run}: {name}");
+    let (mut ok, mut failed) = (Vec::new(), Vec::new());
     let mut checks = Vec::new();
     for line in console.lines() {
         if let Some(name) = line.strip_prefix("CASE ok ").map(str::trim) {
+            ok.push(name);
             checks.push(if skiboot && SKIBOOTS_FAULTS.contains(&name) {
                 Check::failed(&named(name), "skiboot no longer has this fault: mend the list")
             } else {
@@ -79,6 +81,7 @@ fn judge(run: &str, Outcome { console, ending, .. }: Outcome, skiboot: bool) -> 
             });
         } else if let Some(text) = line.strip_prefix("CASE FAIL ") {
             let (name, why) = text.split_once(": ").unwrap_or((text, ""));
+            failed.push(name.trim());
             checks.push(if skiboot && SKIBOOTS_FAULTS.contains(&name.trim()) {
                 Check::ok(&named(name.trim()), format!("fails, as it is known to: {why}"))
             } else {
@@ -95,47 +98,88 @@ fn judge(run: &str, Outcome { console, ending, .. }: Outcome, skiboot: bool) -> 
             checks.push(Check::failed(&named("run"), line));
         }
     }
-    let total = console.lines().find(|line| line.starts_with("payload: ") && line.contains(" passed, "));
-    match (&ending, total) {
-        (Ending::Ended, Some(line)) => checks.push(Check::ok(&named("end"), line)),
+    // A page size that firmware no longer offers, or a case that isn't there, would be missed by nobody else.
+    for size in page_sizes(machine) {
+        let name = format!("1 levels of {size} KiB pages in window 0");
+        if !ok.contains(&name.as_str()) {
+            checks.push(Check::failed(&named(&name), "it didn't run"));
+        }
+    }
+    for name in SKIBOOTS_FAULTS.iter().filter(|name| skiboot && !failed.contains(name)) {
+        checks.push(Check::failed(&named(name), "skiboot no longer fails it, or it didn't run"));
+    }
+    let total = format!("payload: {} passed, {} failed", ok.len(), failed.len());
+    let said = console.lines().find(|line| line.starts_with("payload: ") && line.contains(" passed, "));
+    match (&ending, said) {
+        (Ending::Ended, Some(line)) if line == total => checks.push(Check::ok(&named("end"), line)),
+        (Ending::Ended, Some(line)) => {
+            checks.push(Check::failed(&named("end"), format!("{line}; but the lines say {total}")));
+        }
         (Ending::Ended, None) => checks.push(Check::failed(&named("end"), "it ended without its totals")),
         (other, _) => checks.push(Check::failed(&named("end"), other.sentence())),
     }
     checks
 }
 
+/// In KiB: what the machine's bridges translate.
+fn page_sizes(machine: &str) -> [u32; 4] {
+    match machine {
+        "powernv8" => [4, 64, 16 << 10, 256 << 10],
+        _ => [4, 64, 2 << 10, 1 << 20],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// What passed of a run on powernv9 that printed this, after the lines of its page sizes.
+    fn failed(console: &str, ending: Ending, skiboot: bool) -> Vec<String> {
+        let sizes: String = page_sizes("powernv9")
+            .iter()
+            .map(|size| format!("CASE ok   1 levels of {size} KiB pages in window 0\n"))
+            .collect();
+        let outcome = Outcome { console: sizes + console, ending, time: Duration::ZERO };
+        let checks = judge("run", "powernv9", outcome, skiboot);
+        checks.into_iter().filter(|check| !check.passed()).map(|check| check.name).collect()
+    }
+
     #[test]
     fn each_case_counts_and_so_does_a_missing_end() {
-        let console = "CASE ok   reads\nCASE FAIL writes: lost (0x1, 0x2)\npayload: 1 passed, 1 failed\n";
-        let passed = |console: &str, ending, skiboot| {
-            let outcome = Outcome { console: console.into(), ending, time: Duration::ZERO };
-            judge("run", outcome, skiboot).iter().map(Check::passed).collect::<Vec<_>>()
-        };
-        assert_eq!(passed(console, Ending::Ended, false), [true, false, true]);
-        assert_eq!(passed("CASE ok   reads\n", Ending::Ended, false), [true, false]);
+        let case = "CASE ok   reads\nCASE FAIL writes: lost (0x1, 0x2)\n";
+        let end = format!("{case}payload: 5 passed, 1 failed\n");
+        assert_eq!(failed(&end, Ending::Ended, false), ["run: writes"]);
+        assert_eq!(failed(case, Ending::Ended, false), ["run: writes", "run: end"]);
         let late = Ending::Timeout(Duration::from_secs(1));
-        assert_eq!(passed(console, late, false), [true, false, false]);
+        assert_eq!(failed(&end, late, false), ["run: writes", "run: end"]);
+    }
+
+    #[test]
+    fn a_line_that_came_garbled_or_not_at_all_is_missed() {
+        let garbled = "CASE ok   reads\nCA[ 1.0] SE FAIL writes\npayload: 5 passed, 1 failed\n";
+        assert_eq!(failed(garbled, Ending::Ended, false), ["run: end"]);
+        let outcome = Outcome {
+            console: "payload: 0 passed, 0 failed\n".into(),
+            ending: Ending::Ended,
+            time: Duration::ZERO,
+        };
+        assert_eq!(
+            judge("run", "powernv8", outcome, false).iter().filter(|check| !check.passed()).count(),
+            4
+        );
     }
 
     #[test]
     fn skiboot_must_fail_what_shows_its_faults_and_nothing_else() {
-        let passed = |console: &str| {
-            let outcome = Outcome { console: console.into(), ending: Ending::Ended, time: Duration::ZERO };
-            judge("run", outcome, true).iter().map(Check::passed).collect::<Vec<_>>()
+        let fails = |names: &[&str]| {
+            let lines: String =
+                names.iter().map(|name| format!("CASE FAIL {name}: end (0x1, 0x2)\n")).collect();
+            format!("{lines}payload: 4 passed, {} failed\n", names.len())
         };
-        let end = "payload: 1 passed, 1 failed\n";
-        let fault = SKIBOOTS_FAULTS[0];
-        assert_eq!(
-            passed(&format!("CASE FAIL {fault}: end (0x1, 0x2)\nCASE ok   reads\n{end}")),
-            [true, true, true]
-        );
-        assert_eq!(
-            passed(&format!("CASE ok   {fault}\nCASE FAIL reads: lost (0x1, 0x2)\n{end}")),
-            [false, false, true]
-        );
+        assert!(failed(&fails(SKIBOOTS_FAULTS), Ending::Ended, true).is_empty());
+        assert_eq!(failed(&fails(&SKIBOOTS_FAULTS[1..]), Ending::Ended, true).len(), 1);
+        let [first, others @ ..] = SKIBOOTS_FAULTS else { panic!() };
+        let mended = format!("CASE ok   {first}\n{}", fails(others)).replace("4 passed", "5 passed");
+        assert_eq!(failed(&mended, Ending::Ended, true).len(), 2);
     }
 }

@@ -85,28 +85,23 @@ pub fn run(tree: &Fdt<'_>) {
         second.phb.id,
         second.bdfn
     );
-    if number(tree, "profile=").is_some() {
-        calls::profile(&bench.first);
-        return;
-    }
-    if number(tree, "costs=").is_some() {
-        owned::costs(&mut bench, tree);
-        return;
-    }
-    windows::run(&mut bench);
-    shared::run(&mut bench);
-    calls::run(&mut bench);
-    owned::run(&mut bench, tree);
-    ddw::run(&mut bench, tree);
+    all(&mut bench, tree);
     if let Some(count) = number(tree, "hostile=") {
         hostile::run(&mut bench, tree, count);
         // The second stage: all of it once more.
         bench.first = Edu::open(first);
         bench.second = Edu::open(second);
-        windows::run(&mut bench);
-        calls::run(&mut bench);
+        all(&mut bench, tree);
     }
     println!("payload: {} passed, {} failed", bench.passed, bench.failed);
+}
+
+fn all(bench: &mut Bench, tree: &Fdt<'_>) {
+    windows::run(bench);
+    shared::run(bench);
+    calls::run(bench);
+    owned::run(bench, tree);
+    ddw::run(bench, tree);
 }
 
 /// A number from the command line.

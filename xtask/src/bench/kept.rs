@@ -4,6 +4,7 @@
 use super::{
     limits::{self, Verdict},
     machine::{self, Machine, Outcome},
+    tokens,
 };
 use crate::{
     board::Board,
@@ -38,6 +39,11 @@ pub fn run() -> Result<Vec<Check>> {
         let whole = format!("cost on {name}: boot");
         checks.push(Check::that(&whole, complaint.is_none(), complaint.unwrap_or_default()));
         checks.extend(limits::judge(&counts, true).iter().map(|verdict| told(name, verdict)));
+        // For a PHB3 Linux invalidates by a register.
+        if *name != "powernv8" {
+            let kills = counts.called(tokens::PCI_TCE_KILL);
+            checks.push(Check::that(&format!("cost on {name}: PCI_TCE_KILL was made"), kills, ""));
+        }
 
         machine.launch = Launch::new(&board, qemu, image::payload()?);
         machine.launch.append.clear();

@@ -46,20 +46,6 @@ pub fn run(bench: &mut Bench) {
     });
 }
 
-/// One call of each kind that counts, for whoever looks at an instruction trace.
-pub fn profile(edu: &Edu) {
-    let (id, bdfn, out) = (edu.device.phb.id, edu.device.bdfn, memory(4096, 4096));
-    opal::call(opal::CHECK_TOKEN, &[44]);
-    opal::call(opal::CONFIG_READ_WORD, &[id, bdfn, 0, out]);
-    opal::call(23, &[id, PE, out, out + 8, 0]);
-    opal::call(opal::SET_PE, &[id, PE, bdfn & 0xff00, 7, 0, 0, 1]);
-    opal::call(opal::MAP_WINDOW, &[id, PE, PE * 2, 1, out, 4096, 4096]);
-    opal::call(opal::TCE_KILL, &[id, 1, PE, 0, 0, 0]);
-    opal::call(opal::MAP_WINDOW, &[id, PE, PE * 2, 0, 0, 0, 0]);
-    opal::call(opal::MAP_REAL, &[id, PE, PE * 2 + 1, BIT59, 1 << 31]);
-    opal::call(opal::MAP_REAL, &[id, PE, PE * 2 + 1, BIT59, 0]);
-}
-
 /// (levels, table address, bytes of a level, page size) of PE 9's window 0.
 type Shape = (u64, u64, u64, u64);
 

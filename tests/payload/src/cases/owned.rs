@@ -125,13 +125,6 @@ pub fn run(bench: &mut Bench, tree: &Fdt<'_>) {
     crate::machine::release(mark);
 }
 
-/// Only what the calls cost, for whoever makes them cheaper.
-pub fn costs(bench: &mut Bench, tree: &Fdt<'_>) {
-    if let Some(calls) = Calls::find(tree) {
-        costs::run(bench, &calls);
-    }
-}
-
 /// The device takes eight bytes from `from` and puts them to `to`.
 fn carry(edu: &Edu, from: u64, to: u64) {
     edu.read_memory(from, 0, 8);
