@@ -18,6 +18,12 @@ fn nvme() -> PciDevice {
 }
 
 impl Machine {
+    /// A word of a function's config space, read through OPAL.
+    fn word(&self, bdfn: u64, register: u64) -> u32 {
+        assert_eq!(self.call(15, [0, bdfn, register, OUT]), SUCCESS);
+        self.ram.read32(OUT)
+    }
+
     fn pe_of_address(&self, address: u64) -> Option<u16> {
         self.models[0].outbound(address).map(|hit| hit.pe)
     }
@@ -324,6 +330,19 @@ fn bad_resets_are_refused() {
     assert_eq!(machine.call(62, [1 << 63 | 0x100 << 16]), PARAMETER);
 }
 
+fn a_reset_that_overtakes_another_leaves_nothing_asserted() {
+    let machine = Machine::with(|models| models[0].attach(0, nvme()));
+    pci::scan(&mut **phb::find(machine.fw.phbs, 0).unwrap().lock());
+    for (first, second) in [(5, 4), (4, 5)] {
+        assert!(machine.call(49, [0, first, 1]) > 0);
+        let wait = machine.call(49, [0, second, 1]);
+        assert!(wait > 0);
+        assert_eq!(machine.finish(0, wait).0, 0);
+        assert_eq!(machine.word(0, 0x3c) >> 22 & 1, 0, "secondary bus reset");
+        assert_eq!(machine.word(0x100, 0), 0x0010_1b36, "the device is there");
+    }
+}
+
 fn reset_of_the_tables_switches_mmio_windows_off_and_lets_frozen_pes_run() {
     let machine = Machine::new();
     let (m64, size, last, words) = (kind().m64, kind().m64_size, kind().last_m64, kind().m64_words);
@@ -364,6 +383,13 @@ fn ports_of_a_switch_have_slots_of_their_own() {
     assert_eq!(machine.call(62, [other]), HARDWARE);
     assert_eq!(machine.finish(slot, wait), (0, 2000));
     assert!(seen.resets() > before);
+    assert_eq!(machine.call(49, [slot, 4, 1]), 1000);
+    opalite::arch::advance_timebase(10 * 512_000_000);
+    assert_eq!(machine.call(49, [other, 4, 1]), BUSY);
+    opalite::arch::advance_timebase(512_000_000);
+    assert_eq!(machine.call(49, [other, 4, 1]), 1000, "whoever began the other one isn't there any more");
+    assert_eq!(machine.word(0x200, 0x3c) >> 22 & 1, 0, "but what is behind that port runs");
+    assert_eq!(machine.finish(other, 1000), (0, 2000));
     assert_eq!(machine.call(62, [slot]), HARDWARE);
     assert_eq!(machine.call(119, [slot, OUT]), SUCCESS);
     assert_eq!(machine.call(120, [slot, OUT + 1]), SUCCESS);
@@ -398,6 +424,27 @@ fn reinit_knows_the_devices_that_were_found_even_while_they_are_frozen() {
     {
         assert_eq!(machine.call(53, bad), PARAMETER, "{bad:x?}");
     }
+}
+
+fn reinit_of_the_root_port_keeps_what_the_os_wrote() {
+    let machine = Machine::with(|models| models[0].attach(0, nvme()));
+    pci::scan(&mut **phb::find(machine.fw.phbs, 0).unwrap().lock());
+    // Command, memory window, prefetchable window with its upper halves, bridge control without its reset.
+    let written = [
+        (0x04, 0x0000_0546),
+        (0x20, 0x8ff0_8000),
+        (0x24, 0x7ff1_7001),
+        (0x28, 5),
+        (0x2c, 5),
+        (0x3c, 0x0003_0000),
+    ];
+    for (register, value) in written {
+        assert_eq!(machine.call(18, [0, 0, register, value]), SUCCESS);
+    }
+    let before = written.map(|(register, _)| machine.word(0, register));
+    assert_eq!(before[1], 0x8ff0_8000);
+    assert_eq!(machine.call(53, [0, 1000, 0]), SUCCESS);
+    assert_eq!(written.map(|(register, _)| machine.word(0, register)), before);
 }
 
 fn diagnostic_data_has_the_structure_and_the_freeze() {
@@ -570,9 +617,11 @@ on_every_bridge! {
     a_dead_link_ends_the_reset_and_the_next_one_brings_it_back
     bad_resets_are_refused
     reset_of_the_tables_switches_mmio_windows_off_and_lets_frozen_pes_run
+    a_reset_that_overtakes_another_leaves_nothing_asserted
     ports_of_a_switch_have_slots_of_their_own
     presence_is_the_slot_s
     reinit_knows_the_devices_that_were_found_even_while_they_are_frozen
+    reinit_of_the_root_port_keeps_what_the_os_wrote
     diagnostic_data_has_the_structure_and_the_freeze
     diagnostic_data_of_a_fenced_bridge_comes_through_the_back_door
     config_errors_can_be_injected

@@ -137,12 +137,6 @@ impl<I: Mmio, R: Ram> ConfigAccess for Phb4<I, R> {
     }
 
     fn prepare(&mut self, function: Known) -> Outcome {
-        if function.bdfn.as_u16() == 0 {
-            self.usable()?;
-            self.set_up_root_port();
-            self.command_root_port();
-            return ioda::alive(&self.regs);
-        }
         if function.express == 0 {
             return self.reachable(function.bdfn);
         }

@@ -202,6 +202,8 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     }
 
     fn found_frozen(&mut self, pe: PeNumber) -> bool {
+        // The bridge stored the record before it set the bit.
+        self.ram.sync();
         let fault = if self.faults.is_enabled(pe) { self.dma_fault(pe) } else { None };
         let Some(fault) = fault else {
             self.faults.leave_to_eeh(pe);

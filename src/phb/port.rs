@@ -1,7 +1,7 @@
 //! Ports below the root port: a switch's, or a bridge to a conventional bus. What is behind one is reset through the
 //! port's bridge control; such a port has no PERST of its own, so a fundamental reset is the same.
 //!
-//! One such reset at a time is under way on a bridge; a second one waits.
+//! One such reset at a time is under way on a bridge; a second one waits, unless nobody asks for the first any more.
 
 use super::config::{ConfigAccess, Register};
 use super::phb4::Phb4;
@@ -22,6 +22,8 @@ const SLOT_STATUS: u16 = 0x1a;
 const PRESENT: u32 = 1 << 6;
 
 const RESET_MS: u32 = 1000;
+/// After which a step is nobody's: the kernel that began it may be gone.
+const ABANDONED: u64 = 10 * arch::TIMEBASE_HZ;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 enum Step {
@@ -60,8 +62,11 @@ pub trait PortReset {
 impl<I: Mmio, R: Ram> PortReset for Phb4<I, R> {
     fn start_port_reset(&mut self, port: Bdfn) -> Result<Progress> {
         self.port_of(port)?;
-        if self.port.step != Step::Idle {
-            return Err(Error::Busy);
+        if let Step::Asserted(at) | Step::Released(at) = self.port.step {
+            if (arch::timebase().wrapping_sub(self.port.due) as i64) < ABANDONED as i64 {
+                return Err(Error::Busy);
+            }
+            self.change_bridge_control(at, SECONDARY_RESET, 0)?;
         }
         self.change_bridge_control(port, 0, SECONDARY_RESET)?;
         self.port_next(Step::Asserted(port))

@@ -161,13 +161,14 @@ impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
         }
         self.slot.retried = false;
         match scope {
-            Scope::Hot => {
+            // It would leave PERST asserted.
+            Scope::Hot if self.slot.step != Step::PerstAsserted => {
                 ioda::alive(&self.regs)?;
                 self.take_link_down();
                 self.root_change(BRIDGE_CONTROL, 0, SECONDARY_RESET);
                 self.next(Step::HotAsserted, HOT_MS)
             }
-            Scope::Fundamental => {
+            Scope::Hot | Scope::Fundamental => {
                 ioda::alive(&self.regs)?;
                 self.take_link_down();
                 self.root_change(LINK_CONTROL, 0, LINK_DISABLE);
@@ -250,6 +251,8 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
                 self.clear_link_errors();
                 self.set_perst(false);
                 self.root_change(LINK_CONTROL, LINK_DISABLE, 0);
+                // A hot reset may have been under way.
+                self.root_change(BRIDGE_CONTROL, SECONDARY_RESET, 0);
                 self.hold_detect(false);
                 self.detect(0)
             }

@@ -193,6 +193,8 @@ wait_for_home:
     ld    %r5, secondary_home - _start(%r30)
     cmpdi %r5, 0
     beq   wait_for_home
+    lwsync                              # what was stored before, and its code
+    isync
     or    %r2, %r2, %r2                 # normal priority
     mr    %r30, %r5
     LOAD_OFFSET %r6, secondary_at_home

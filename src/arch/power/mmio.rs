@@ -23,7 +23,7 @@ impl Registers {
 }
 
 // A load isn't followed by `twi; isync`: it is complete when its value is used, and every later access of a device
-// begins with `sync`.
+// begins with `sync`. A load from RAM that must come later needs a `sync` of its own.
 macro_rules! load {
     ($name:ident, $type:ty, $instruction:literal) => {
         #[inline(always)]

@@ -36,8 +36,8 @@ pub(super) fn apply() {
     // POWER10's bit 5 is on: no recovery of the core.
     let (hile, radix, on) = match pvr() >> 16 {
         POWER9 => (ibm(4), ibm(8), 0),
-        POWER10 => (ibm(4), 0, ibm(5)),
-        _ => (ibm(19), 0, 0),
+        _ if is_power8() => (ibm(19), 0, 0),
+        _ => (ibm(4), 0, ibm(5)),
     };
     let old = hid0();
     let mut value = old & !(hile | radix) | on;

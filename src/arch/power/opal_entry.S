@@ -56,10 +56,11 @@ opal_entry:
     bctrl
     ld    %r11, SAVED_AREA(%r1)
     li    %r12, 0
-3:  stw   %r12, {cpu_depth}(%r11)
-    ld    %r12, SAVED_LR(%r1)
-    mtlr  %r12
+    # Once the depth is lower, a machine check's call may take this frame.
+3:  ld    %r10, SAVED_LR(%r1)
+    mtlr  %r10
     ld    %r1, SAVED_R1(%r1)
+    stw   %r12, {cpu_depth}(%r11)
     blr
 slow:
     std   %r3, (ARGS + 0)(%r1)

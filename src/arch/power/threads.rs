@@ -68,6 +68,8 @@ const SECONDARY_HOME: u64 = 0x18;
 pub fn release_secondaries() {
     // SAFETY: the low copy of the image is ours until the kernel starts.
     let ram = unsafe { super::PhysicalRam::new() };
+    // They find their areas and the copied code there.
+    ram.sync();
     ram.write64(SECONDARY_HOME, super::image_start());
     ram.sync();
 }

@@ -167,6 +167,7 @@ impl Ivt {
         if ram.read8(at) & Q == 0 {
             // The bridge's store may be under way: a load flushes it.
             regs4::CPU_LOADSTORE_STATUS.read(regs);
+            ram.sync();
             if ram.read8(at) & Q == 0 {
                 return;
             }
