@@ -125,7 +125,15 @@ fn tables_of_firmware_are_told_from_the_os_s() {
     let over = look(&machine);
     assert!(windows(&over)[0].ends_with(" table 0x3c000000 owner os"), "{over}");
     assert_eq!(machine.call(token("window-unset"), [4, 7, 0]), SUCCESS);
-    assert_eq!(windows(&look(&machine)).len(), 4);
+    assert_eq!(machine.call(45, [4, 8, 17, BYPASS, GIB]), SUCCESS);
+    let over = look(&machine);
+    assert_eq!(windows(&over).len(), 4);
+    assert!(windows(&over)[2].ends_with(" bypass owner os"), "{over}");
+    // PAPR's windows have LIOBNs, not handles.
+    assert_eq!(machine.call(31, [4, 7, 0x100, 7, 1, 1, 1]), SUCCESS);
+    assert_eq!(machine.call(token("put-tce"), [0x8000_0000 | 4 << 16 | 14, 0, 0x40_0000 | 3]), SUCCESS);
+    let papr = look(&machine);
+    assert!(windows(&papr)[1].ends_with(" owner firmware handle 0x0 shared 1"), "{papr}");
 }
 
 #[test]

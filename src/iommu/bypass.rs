@@ -3,11 +3,9 @@
 //! Such a window never covers firmware: its end is cut at the region that firmware keeps, which is why firmware
 //! lives at the top of RAM.
 
+use super::BIT_59;
 use crate::error::{Error, Result, why};
 use crate::mem::{BYPASS_GRAIN, MemoryMap};
-
-/// Bus address bit that selects window 1 in the usual mode.
-const SELECTOR: u32 = 59;
 
 /// The highest end that a TVE can hold: one more grain would wrap to zero.
 const MAX_END: u64 = (1 << 50) - BYPASS_GRAIN;
@@ -28,8 +26,8 @@ impl Bypass {
     /// beyond what can be encoded, or when firmware's memory leaves nothing of it.
     #[inline(always)]
     pub fn new(pci_start: u64, size: u64, memory: &MemoryMap) -> Result<Self> {
-        let (start, side) = (pci_start & ((1 << SELECTOR) - 1), pci_start >> SELECTOR);
-        if side > 1 {
+        let start = pci_start & (BIT_59 - 1);
+        if pci_start >= 2 * BIT_59 {
             return Err(Error::Parameter(why("bypass start")));
         }
         if !(start | size).is_multiple_of(BYPASS_GRAIN) || size == 0 {
@@ -40,7 +38,7 @@ impl Bypass {
         if start >= end {
             return Err(Error::Parameter(why("bypass of nothing but firmware's memory")));
         }
-        Ok(Self { start, end, bit59: side == 1 })
+        Ok(Self { start, end, bit59: pci_start & BIT_59 != 0 })
     }
 
     /// Whether the OS's bus addresses have bit 59.

@@ -128,6 +128,8 @@ pub enum Select {
     FourGiB,
 }
 
+/// Bus address bit that selects TVE 1 otherwise.
+pub const BIT_59: u64 = 1 << 59;
 /// Where TVE 1 begins in the 4 GiB mode.
 pub const FOUR_GIB: u64 = 1 << 32;
 

@@ -9,6 +9,7 @@ use super::geometry::Geometry;
 use super::liobn::Liobns;
 use super::pool::Pool;
 use super::tce::{MOST_PAGES, TceTable};
+use super::tve::Tve;
 use crate::error::{Error, Result, why};
 use crate::hw::ram::Ram;
 use alloc::vec;
@@ -30,7 +31,7 @@ impl Handle {
     pub const fn from_u64(number: u64) -> Self {
         Self(number)
     }
-    /// The client's number; not 0.
+    /// The client's number.
     pub const fn as_u64(self) -> u64 {
         self.0
     }
@@ -97,6 +98,8 @@ pub struct Registry {
     notes: Vec<Vec<Note>>,
     /// The table behind the bypass windows of the 4 GiB mode.
     pub offset_table: Option<TableId>,
+    /// What the others hold: the same on all bridges.
+    pub bypass: Tve,
 }
 
 impl Registry {
@@ -110,6 +113,7 @@ impl Registry {
             vacant: (0..TABLES).rev().collect(),
             notes: slots.map(|count| vec![Note::default(); count]).collect(),
             offset_table: None,
+            bypass: Tve::CLOSED,
         }
     }
 
@@ -163,12 +167,12 @@ impl Registry {
     pub fn find(&self, handle: Handle) -> Result<TableId> {
         let place = u16::try_from((handle.0 as u32).wrapping_sub(1)).ok().map(TableId);
         place
-            .filter(|&id| self.get(id).is_some() && self.handle(id) == handle && !self.is_own(id))
+            .filter(|&id| self.get(id).is_some() && self.handle(id) == handle)
             .ok_or(Error::Parameter(why("table")))
     }
 
     /// Whether a table is firmware's own affair: behind a bypass of the 4 GiB mode, or PAPR's.
-    pub fn is_own(&self, id: TableId) -> bool {
+    fn is_own(&self, id: TableId) -> bool {
         self.offset_table == Some(id) || self.papr(id).is_some()
     }
 
@@ -196,8 +200,11 @@ impl Registry {
         !self.vacant.is_empty()
     }
 
-    /// What a client calls a table.
+    /// What a client calls a table. 0 if it is firmware's own affair: such a one no client names.
     pub fn handle(&self, id: TableId) -> Handle {
+        if self.is_own(id) {
+            return Handle(0);
+        }
         let generation = self.entries.get(usize::from(id.0)).map_or(0, |entry| entry.generation);
         Handle(u64::from(generation) << 32 | u64::from(id.0).wrapping_add(1))
     }
@@ -230,6 +237,17 @@ impl Registry {
         if let Some(entry) = self.entries.get_mut(usize::from(id.0)) {
             entry.liobns = if more { entry.liobns.wrapping_add(1) } else { entry.liobns.saturating_sub(1) };
         }
+    }
+
+    /// What firmware has put into a slot that holds `tve`: the note, if it still says what is there.
+    pub fn held_in(&self, place: Place, tve: Tve) -> Held {
+        let held = self.held(place);
+        let holds = match held {
+            Held::Nothing => true,
+            Held::Bypass => self.bypass == tve,
+            Held::Table(id) => self.get(id).is_some_and(|table| Tve::translated(table.table()) == tve),
+        };
+        if holds { held } else { Held::Nothing }
     }
 
     /// What is noted about a slot.

@@ -58,6 +58,10 @@ impl TceTable {
         pages: u64,
         first: u64,
     ) -> Result<Self> {
+        // A refusal that came late would have emptied the pool, page by page.
+        if whole_pages(geometry, &(first..pages)) > pool.free_pages() {
+            return Err(Error::NoMem);
+        }
         let mut table = Self::create(pool, ram, geometry, pages)?;
         let mut index = first & !table.leaf_entries().wrapping_sub(1);
         while index < pages {

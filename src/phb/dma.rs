@@ -335,7 +335,9 @@ impl<I: Mmio, R: Ram> DmaWindows for Phb4<I, R> {
         // Looked at before anything is closed.
         let may = match select == self.options.select {
             true => Ok(()),
-            false => self.may_select(select, Some(slot.pe())),
+            false => {
+                self.option(PhbOption::Tve1At4GiB).and_then(|_| self.may_select(select, Some(slot.pe())))
+            }
         };
         if must {
             may?;

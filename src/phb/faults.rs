@@ -81,6 +81,9 @@ impl<I: Mmio, R: Ram> DmaFaults for Phb4<I, R> {
         self.usable()?;
         let frozen = self.is_frozen(pe);
         ioda::alive(&self.regs)?;
+        if self.faults.is_enabled(pe) == on {
+            return Ok(());
+        }
         let ours = self.faults.is_ours(pe);
         // A freeze from before stays EEH's, and one that was a record's becomes it.
         if frozen && ours != on {

@@ -8,7 +8,7 @@ use crate::error::{Error, Result, why};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::iommu::tve::{Meaning, Tve};
-use crate::iommu::{PeNumber, Select};
+use crate::iommu::{BIT_59, PeNumber, Select};
 use crate::units::Bdfn;
 use core::ops::Range;
 
@@ -127,7 +127,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     /// The bus addresses of a window.
     fn dma_of(&self, pe: PeNumber, one: bool) -> Option<Range<u64>> {
         let base = match (one, self.options.select) {
-            (true, Select::Bit59) => 1 << 59,
+            (true, Select::Bit59) => BIT_59,
             _ => 0,
         };
         let range = match Tve::from_bits(self.tvt.get(2 * pe.index() + usize::from(one))).meaning() {

@@ -55,16 +55,6 @@ impl Dma {
     pub fn try_look(&self) -> Option<Guard<'_, Registry>> {
         self.0.try_lock()
     }
-
-    /// The same as [`Dma::lock`] if nobody else has them.
-    pub fn try_lock<'a>(
-        &'a self,
-        ram: &'a arch::Memory,
-        memory: &'a MemoryMap,
-        bridges: &'a [PhbSlot],
-    ) -> Option<Acts<'a>> {
-        Some(Acts { tables: self.0.try_lock()?, ram, memory, bridges, fresh: None })
-    }
 }
 
 /// The tables, locked, with what acts need besides.
@@ -125,9 +115,9 @@ impl Acts<'_> {
     /// Memory of the OS for tables.
     ///
     /// # Errors
-    /// `Parameter` when it isn't RAM that the OS owns, and as [`Pool::donate`].
+    /// `Parameter` when it isn't RAM that the OS owns or begins at address 0, and as [`Pool::donate`].
     pub fn donate(&mut self, start: u64, size: u64) -> Result {
-        if !self.memory.is_os_ram(start, size) {
+        if start == 0 || !self.memory.is_os_ram(start, size) {
             return Err(Error::Parameter(why("donation isn't RAM of the OS")));
         }
         self.tables.pool.donate(self.ram, start, size)

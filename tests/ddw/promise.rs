@@ -2,7 +2,7 @@
 
 use crate::fixture::*;
 use crate::machine::random::{Random, setting};
-use crate::machine::{Machine, OUT, SUCCESS};
+use crate::machine::{FIRMWARE, Machine, OUT, SUCCESS};
 use opalite::hw::ram::Ram;
 
 /// Makes a table of other calls; its levels have up to 64 KiB.
@@ -143,6 +143,17 @@ fn tables_run_out_and_query_says_so() {
     assert_eq!(machine.create(CONFIG, 12, 12), Err(-1));
     assert_eq!(machine.put(liobn(PE, 0), 0, MEMORY | 3), H_RESOURCE);
     assert_eq!(machine.put(liobn(PE, 0), 0, 0), 0);
+    // What is wrong is said first, and taking something out makes nothing.
+    assert_eq!(machine.put(liobn(PE, 0), 0, FIRMWARE.start | 3), H_PARAMETER);
+    let put_list = |tces: [u64; 2]| {
+        let list = 0x20_0000;
+        machine.ram.write64(list, tces[0]);
+        machine.ram.write64(list + 8, tces[1]);
+        machine.call(token("put-tce-indirect"), [liobn(PE, 0), 0, list, 2])
+    };
+    assert_eq!(put_list([MEMORY | 3, 0]), H_RESOURCE);
+    assert_eq!(put_list([MEMORY | 3, FIRMWARE.start | 3]), H_PARAMETER);
+    assert_eq!(put_list([0, MEMORY]), 0);
     // The first one's handle.
     assert_eq!(machine.call(token("table-destroy"), [1]), SUCCESS);
     assert_ne!(machine.offer(CONFIG).1, 0);

@@ -1,7 +1,7 @@
 //! Windows as their PE sees them: what moves, where, and what is there afterwards.
 
 use crate::fixture::*;
-use crate::machine::{Machine, PARAMETER, SUCCESS, WRONG_STATE};
+use crate::machine::{Machine, PARAMETER, PHB3, SUCCESS, WRONG_STATE, set};
 use opalite::hw::ram::Ram;
 
 const LOW: u64 = liobn(PE, 0);
@@ -241,6 +241,22 @@ fn limited_mode_puts_windows_at_4_gib() {
     machine.put(TOP, FOUR_GIB, 0x800_0000 | 3);
     machine.complete_reset(0);
     assert!(machine.arrives(RID, FOUR_GIB + 0x10_0000, 0x810_0000));
+}
+
+#[test]
+fn a_bridge_without_limited_mode_refuses_it_before_it_closes_anything() {
+    set(&PHB3);
+    let machine = machine();
+    let table = 0x30_0000;
+    assert_eq!(machine.call(44, [0, PE, 2 * PE + 1, 1, table, 4096, 4096]), SUCCESS);
+    machine.ram.write64(table, MEMORY | 3);
+    assert!(machine.arrives(RID, HIGH, MEMORY));
+    // The bridge remembers it until something of the PE's is killed.
+    machine.ram.write64(table, 0);
+    assert_eq!(machine.reset_pe(CONFIG, &[1]), -1);
+    assert!(machine.arrives(RID, HIGH, MEMORY), "the window was closed for a moment");
+    assert_eq!(machine.reset_pe(CONFIG, &[0]), 0);
+    assert!(!machine.arrives(RID, HIGH, MEMORY));
 }
 
 #[test]

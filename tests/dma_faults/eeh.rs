@@ -251,6 +251,15 @@ fn switching_twice_changes_nothing() {
 }
 
 #[test]
+fn asking_again_loses_no_fault_that_nobody_has_looked_at_yet() {
+    let machine = asking(1, 1);
+    assert!(machine.store(0, 1, PAGE, 1).is_err());
+    assert_eq!(machine.control(0, 1, 1), SUCCESS);
+    assert_eq!(machine.read(0).address, PAGE);
+    assert_eq!(machine.error_of(0), NO_ERROR);
+}
+
+#[test]
 fn an_error_interrupt_during_a_reset_touches_nothing() {
     let machine = asking(1, 1);
     assert!(machine.call(49, [0, 1, 1]) > 0);

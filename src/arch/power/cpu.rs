@@ -34,8 +34,6 @@ spr!(lpid, set_lpid, 319, "LPIDR");
 
 /// POWER9, in the upper half of its version.
 pub(super) const POWER9: u32 = 0x4e;
-/// POWER10.
-pub(super) const POWER10: u32 = 0x80;
 
 /// The processor's version.
 pub fn pvr() -> u32 {

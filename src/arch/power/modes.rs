@@ -1,6 +1,6 @@
 //! Modes of the processor that the OS chooses through OPAL, and a thread's way back into firmware.
 
-use super::cpu::{POWER9, POWER10, hid0, hmer, is_power8, pvr, set_hid0, set_hmer};
+use super::cpu::{POWER9, hid0, hmer, is_power8, pvr, set_hid0, set_hmer};
 use super::threads::{CPU_AREAS, CpuArea, secondary_main};
 use crate::hw::thread::Thread;
 use core::arch::asm;

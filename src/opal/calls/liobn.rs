@@ -36,9 +36,18 @@ fn span(acts: &mut Acts<'_>, args: &Args, count: u64, maps: bool) -> Result<Opti
 /// Stores one TCE into each entry.
 fn fill(fw: &Firmware, args: &Args, count: u64) -> i64 {
     let mut acts = fw.tables();
-    let tce = args.u64::<2>();
-    let done = span(&mut acts, args, count, tce & ACCESS != 0).and_then(|span| acts.fill(span, tce));
+    let done = fill_span(&mut acts, args, count);
     hcall::result(acts.finish(done))
+}
+
+#[inline(always)]
+fn fill_span(acts: &mut Acts<'_>, args: &Args, count: u64) -> Result {
+    let tce = args.u64::<2>();
+    let found = span(acts, args, count, false)?;
+    acts.check_tce(tce, acts.page_bytes(found)?)?;
+    // Only now a default window may get a table.
+    let found = if found.is_none() && tce & ACCESS != 0 { span(acts, args, count, true)? } else { found };
+    found.map_or(Ok(()), |span| acts.fill(span, tce))
 }
 
 /// put-tce(liobn, ioba, tce).
@@ -65,8 +74,11 @@ fn put_list(fw: &Firmware, args: &Args) -> Result {
         return Err(Error::Parameter(why("list's alignment")));
     }
     let mut acts = fw.tables();
-    let Some(span) = span(&mut acts, args, count, true)? else { return Ok(()) };
-    let done = acts.map_list(span, &mut List::copy(&fw.ram, list));
+    let found = span(&mut acts, args, count, false)?;
+    let mut list = List::copy(&fw.ram, list);
+    let maps = acts.check_list(&mut list, acts.page_bytes(found)?)?;
+    let found = if found.is_none() && maps { span(&mut acts, args, count, true)? } else { found };
+    let done = found.map_or(Ok(()), |span| acts.map_list(span, &mut list, maps));
     acts.finish(done)
 }
 

@@ -99,8 +99,6 @@ pub fn query(fw: &Firmware, args: &Args) -> Result<i64> {
     let (owner, handle, slots) = match found.held {
         Held::Nothing => (0, 0, 0),
         Held::Bypass => (1, 0, 1),
-        // The table of the 4 GiB mode's bypass has no handle, and PAPR's have none.
-        Held::Table(id) if acts.tables.is_own(id) => (1, 0, acts.sharers(id)),
         Held::Table(id) => (1, acts.tables.handle(id).as_u64(), acts.sharers(id)),
     };
     request.set_u32(24, state);

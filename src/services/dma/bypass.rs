@@ -4,16 +4,15 @@
 //! first 4 GiB of memory would be out of reach: there one table, shared by all PEs that ask, maps memory at 4 GiB plus its
 //! address.
 
-use super::slots::{Reach, reach};
+use super::slots::{Reach, four_gib, reach};
 use super::{Acts, NewTable};
 use crate::error::{Error, Result, why};
 use crate::iommu::bypass::Bypass;
 use crate::iommu::registry::{Held, Place, TableId};
 use crate::iommu::tce::{ACCESS, MOST_PAGES};
 use crate::iommu::tve::Tve;
-use crate::iommu::{FOUR_GIB, WindowIndex};
-use crate::phb::Locked;
-use crate::phb::dma::PhbOption;
+use crate::iommu::{BIT_59, FOUR_GIB, WindowIndex};
+use crate::phb::Phb;
 
 /// How a device's address becomes a real one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,38 +34,40 @@ impl Acts<'_> {
         if place.slot.index() != WindowIndex::One {
             return Err(Error::Parameter(why("a bypass is window 1")));
         }
-        let (four_gib, open) = {
-            let bridge = self.bridge(place)?.lock();
-            (bridge.option(PhbOption::Tve1At4GiB).unwrap_or(false), bridge.window(place.slot).is_open())
+        let may = |bridge: &dyn Phb| {
+            if four_gib(bridge) != (mode == Mode::Offset) {
+                return Err(Error::WrongState(why("the bridge is in its other mode")));
+            }
+            if bridge.window(place.slot).is_open() && !replace {
+                return Err(Error::WrongState(why("the window is open")));
+            }
+            Ok(())
         };
-        if four_gib != (mode == Mode::Offset) {
-            return Err(Error::WrongState(why("the bridge is in its other mode")));
-        }
-        if open && !replace {
-            return Err(Error::WrongState(why("the window is open")));
-        }
         match mode {
             Mode::Identity => {
                 let bridge = self.bridge(place)?;
-                let (tve, end) = self.identity(bridge)?;
-                bridge.lock().set_bypass(place.slot, tve, true)?;
+                let bypass = Bypass::new(BIT_59, self.memory.bypass_end(), self.memory)?;
+                let tve = Tve::no_translate(bridge.translation, &bypass);
+                {
+                    let mut bridge = bridge.lock();
+                    may(&**bridge)?;
+                    bridge.set_bypass(place.slot, tve, true)?;
+                }
+                self.tables.bypass = tve;
                 self.note(place, Held::Bypass);
-                reach(place, false, 0, end)
+                self.drop_offset_table();
+                reach(place, false, 0, bypass.end())
             }
             Mode::Offset => {
+                // Before the table is made, and again when it is set.
+                may(&**self.bridge(place)?.lock())?;
                 let id = self.offset_table()?;
-                let result = self.set(place, id, true);
+                let result = self.set_in(place, id, replace, Some(true));
                 self.drop_offset_table();
                 // The caller counts from memory, not from the table.
                 result.map(|reach| Reach { origin: FOUR_GIB, ..reach })
             }
         }
-    }
-
-    /// What a bridge's slot holds to pass addresses on unchanged, and where memory ends then.
-    pub(super) fn identity(&self, bridge: &Locked) -> Result<(Tve, u64)> {
-        let bypass = Bypass::new(1 << 59, self.memory.bypass_end(), self.memory)?;
-        Ok((Tve::no_translate(bridge.translation, &bypass), bypass.end()))
     }
 
     /// The table of the 4 GiB mode, made when first asked for.
@@ -80,7 +81,7 @@ impl Acts<'_> {
         // The largest pages that leave nothing of the OS's RAM out and take in nothing else.
         let fitting = sizes & (edges & edges.wrapping_neg()).wrapping_shl(1).wrapping_sub(1);
         let page_shift =
-            u64::from(fitting.checked_ilog2().ok_or(Error::Unsupported(why("no IO page fits memory")))?);
+            u64::from(fitting.checked_ilog2().ok_or(Error::Internal(why("no IO page fits memory")))?);
         let end = self.memory.os_ram().map(|range| range.end).max().unwrap_or(0);
         let window_size = FOUR_GIB.saturating_add(end);
         let id = self.create(NewTable { page_shift, window_size, levels: 0, whole: false })?;

@@ -1,6 +1,7 @@
 //! Changes of entries: each is whole, and one invalidation for each slot reaches every bridge that walks the table.
 
 use super::Acts;
+use super::ddw::DEFAULT_PAGE_SHIFT;
 use crate::error::{Error, Result, why};
 use crate::hw::fault::Fault;
 use crate::iommu::Kill;
@@ -12,6 +13,9 @@ use crate::phb;
 
 /// Entries that one list has at most.
 pub const MOST_LISTED: usize = 512;
+
+/// More than the ids of bridges: sixteen chips of POWER10 have 288.
+const BRIDGES: usize = 320;
 
 /// A list that the OS passed, copied: what is checked is what is used.
 pub struct List {
@@ -76,7 +80,7 @@ impl Acts<'_> {
     /// when the pool has no room for a level, `Hardware` when a bridge doesn't drop what it remembers. Nothing has
     /// changed then.
     pub fn map_run(&mut self, span: Span, memory: u64, access: u64) -> Result {
-        let page = self.page_bytes(span)?;
+        let page = self.page_bytes(Some(span))?;
         let length = page.checked_mul(span.count).ok_or(Error::Parameter(why("memory")))?;
         if !memory.is_multiple_of(page) || !self.may_map(memory, length) {
             return Err(Error::Parameter(why("memory")));
@@ -89,7 +93,7 @@ impl Acts<'_> {
     /// # Errors
     /// As [`Self::map_run`]; also when a segment is empty or they add up to something else.
     pub fn map_segments(&mut self, span: Span, list: &mut List, access: u64) -> Result {
-        let page = self.page_bytes(span)?;
+        let page = self.page_bytes(Some(span))?;
         let words = list.words();
         let mut pages = 0_u64;
         for pair in words.chunks_exact(2) {
@@ -108,7 +112,7 @@ impl Acts<'_> {
         }
         let mut segments = words.chunks_exact(2);
         let (mut value, mut left) = (0, 0);
-        self.change(span, &mut || {
+        self.change(span, true, &mut || {
             if left == 0
                 && let Some(&[address, count]) = segments.next()
             {
@@ -121,31 +125,36 @@ impl Acts<'_> {
         })
     }
 
-    /// Stores ready TCEs.
+    /// Whether TCEs for IO pages of so many bytes map anything; those that don't become 0.
     ///
     /// # Errors
-    /// As [`Self::map_run`], by `check_tce`.
-    pub fn map_list(&mut self, span: Span, list: &mut List) -> Result {
-        let page = self.page_bytes(span)?;
+    /// As [`Self::check_tce`], of the first that is bad.
+    pub fn check_list(&self, list: &mut List, page: u64) -> Result<bool> {
+        let mut maps = false;
         for tce in list.words() {
             self.check_tce(*tce, page)?;
             if *tce & ACCESS == 0 {
                 *tce = 0;
             }
+            maps |= *tce != 0;
         }
-        let mut values = list.words().iter();
-        self.change(span, &mut || values.next().copied().unwrap_or(0))
+        Ok(maps)
     }
 
-    /// Stores one TCE into each entry. Into those of nothing only what maps nothing can be stored.
+    /// Stores TCEs that were checked. `maps`: they map something.
+    ///
+    /// # Errors
+    /// As [`Self::map_run`], but for the memory.
+    pub fn map_list(&mut self, span: Span, list: &mut List, maps: bool) -> Result {
+        let mut values = list.words().iter();
+        self.change(span, maps, &mut || values.next().copied().unwrap_or(0))
+    }
+
+    /// Stores one TCE, which was checked, into each entry.
     ///
     /// # Errors
     /// As [`Self::map_list`].
-    pub fn fill(&mut self, span: Option<Span>, tce: u64) -> Result {
-        let page = span.map_or(Ok(1), |span| self.page_bytes(span))?;
-        self.check_tce(tce, page)?;
-        // Where no table is nothing is mapped.
-        let Some(span) = span else { return Ok(()) };
+    pub fn fill(&mut self, span: Span, tce: u64) -> Result {
         let mapped = tce & ACCESS != 0;
         self.change_run(span, mapped, if mapped { tce } else { 0 }, 0)
     }
@@ -165,7 +174,10 @@ impl Acts<'_> {
 
     /// A TCE without a permission maps nothing, whatever its address. Bits below the page that aren't permissions have no
     /// meaning yet.
-    fn check_tce(&self, tce: u64, page: u64) -> Result {
+    ///
+    /// # Errors
+    /// `Parameter` when it has such a bit, or maps what isn't aligned to the IO page or no RAM that a device may be let at.
+    pub fn check_tce(&self, tce: u64, page: u64) -> Result {
         let address = tce & !ACCESS;
         if tce & ACCESS == 0 {
             return if tce & 0xffc == 0 { Ok(()) } else { Err(Error::Parameter(why("TCE"))) };
@@ -176,33 +188,37 @@ impl Acts<'_> {
         Ok(())
     }
 
-    fn page_bytes(&self, span: Span) -> Result<u64> {
+    /// Bytes of a span's IO pages. Where no table is yet they are those of the default window.
+    ///
+    /// # Errors
+    /// None that a span can have.
+    pub fn page_bytes(&self, span: Option<Span>) -> Result<u64> {
+        let Some(span) = span else { return Ok(1 << DEFAULT_PAGE_SHIFT) };
         self.tables.get(span.table).map(|table| table.page_bytes()).ok_or(Error::Internal(why("table")))
     }
 
     /// Stores `value` into the first entry and `step` more into each further one. `grow`: levels that aren't there are
     /// made first.
     pub(super) fn change_run(&mut self, span: Span, grow: bool, mut value: u64, step: u64) -> Result {
+        self.change_each(span, grow, || {
+            let now = value;
+            value = value.wrapping_add(step);
+            now
+        })
+    }
+
+    /// Stores what `next` gives into one entry after another. `grow`: as for runs.
+    fn change(&mut self, span: Span, grow: bool, next: &mut dyn FnMut() -> u64) -> Result {
+        self.change_each(span, grow, next)
+    }
+
+    #[inline(always)]
+    fn change_each(&mut self, span: Span, grow: bool, next: impl FnMut() -> u64) -> Result {
         let ram = self.ram;
         let (table, pool, previous) = self.tables.parts(span.table).ok_or(Error::Internal(why("table")))?;
         if grow {
             table.prepare(pool, ram, span.first..span.first.wrapping_add(span.count))?;
         }
-        let previous =
-            previous.get_mut(..span.count as usize).ok_or(Error::Internal(why("too many pages")))?;
-        table.exchange(ram, span.first, previous, || {
-            let now = value;
-            value = value.wrapping_add(step);
-            now
-        });
-        self.settle(span)
-    }
-
-    /// Stores what `next` gives into one entry after another.
-    fn change(&mut self, span: Span, next: &mut dyn FnMut() -> u64) -> Result {
-        let ram = self.ram;
-        let (table, pool, previous) = self.tables.parts(span.table).ok_or(Error::Internal(why("table")))?;
-        table.prepare(pool, ram, span.first..span.first.wrapping_add(span.count))?;
         let previous =
             previous.get_mut(..span.count as usize).ok_or(Error::Internal(why("too many pages")))?;
         table.exchange(ram, span.first, previous, next);
@@ -231,12 +247,13 @@ impl Acts<'_> {
         };
         let mut result = Ok(());
         // Bridges that once didn't finish aren't waited for again: each wait is long, and there may be many slots.
-        let mut silent = 0_u64;
+        let mut silent = [0_u64; BRIDGES / 64];
         let mut next = self.tables.first_slot(id);
         while let Some(place) = next {
             next = self.tables.next_slot(place);
-            let bit = 1_u64.checked_shl(place.phb.into()).unwrap_or(0);
-            if silent & bit != 0 {
+            let bit = 1 << (place.phb & 63);
+            let mut word = silent.get_mut(usize::from(place.phb / 64));
+            if word.as_ref().is_some_and(|word| **word & bit != 0) {
                 continue;
             }
             let Ok(bridge) = phb::find(self.bridges, place.phb.into()) else { continue };
@@ -247,7 +264,9 @@ impl Acts<'_> {
             match bridge.kill(Kill::Pe(place.slot.pe())) {
                 Ok(()) | Err(Fault::Fenced | Fault::InReset | Fault::Broken) => {}
                 Err(fault) => {
-                    silent |= bit;
+                    if let Some(word) = &mut word {
+                        **word |= bit;
+                    }
                     result = Err(fault.into());
                 }
             }

@@ -13,7 +13,6 @@ use crate::iommu::tce::whole_pages;
 use crate::iommu::tve::Meaning;
 use crate::iommu::{FOUR_GIB, Translation, WindowIndex};
 use crate::phb;
-use crate::phb::dma::PhbOption;
 use crate::units::Bdfn;
 use core::ops::Range;
 
@@ -27,7 +26,8 @@ pub const PAGE_SHIFTS: [u32; 9] = [12, 16, 24, 25, 26, 27, 28, 34, 21];
 
 /// Bytes of the default window, in 4 KiB pages from bus address 0.
 pub const DEFAULT_SIZE: u64 = 1 << 30;
-const DEFAULT_PAGE_SHIFT: u32 = 12;
+/// log2 of its IO pages.
+pub const DEFAULT_PAGE_SHIFT: u32 = 12;
 const DEFAULT_PAGES: u64 = DEFAULT_SIZE >> DEFAULT_PAGE_SHIFT;
 
 /// A level is a page of the pool, so whatever is free can be used, and what query tells is exact.
@@ -149,8 +149,7 @@ impl Acts<'_> {
         self.drop_orphans();
         let (_, next) = self.free_windows(pe)?;
         let bridge = self.bridge(pe)?;
-        let (translation, four_gib) =
-            (bridge.translation, bridge.lock().option(PhbOption::Tve1At4GiB).unwrap_or(false));
+        let (translation, four_gib) = (bridge.translation, super::slots::four_gib(&**bridge.lock()));
         if !PAGE_SHIFTS.contains(&page_shift) || translation.page_sizes >> page_shift & 1 == 0 {
             return Err(Error::Parameter(why("IO page size")));
         }
@@ -161,11 +160,8 @@ impl Acts<'_> {
         let place = next.ok_or(Error::Resource(why("windows of the PE")))?;
         let entries = entries(index, four_gib, page_shift, 1 << window_shift.wrapping_sub(page_shift));
         let geometry = shape(translation, page_shift, &entries).ok_or(Error::NoMem)?;
-        if whole_pages(geometry, &entries) > self.tables.pool.free_pages() {
-            return Err(Error::NoMem);
-        }
         let table = self.tables.create(self.ram, geometry, entries.end, Some(entries.start))?;
-        let reach = self.set_papr(place, table)?;
+        let reach = self.set_papr(place, table, four_gib)?;
         Ok((liobn(place), reach))
     }
 
@@ -175,12 +171,14 @@ impl Acts<'_> {
     /// `Parameter` when there is no such window, `Hardware` when the bridge doesn't answer.
     pub fn remove_window(&mut self, liobn: u64) -> Result {
         let place = self.place_of(liobn)?;
-        let closed = self.query(place)?.meaning == Meaning::Closed;
+        let found = self.query(place)?;
         let is_default = self.may_be_default(place);
         if self.papr_table(place).is_some() {
-            self.bridge(place)?.lock().unset_window(place.slot)?;
+            if !self.close(place, found.tve)? {
+                return Err(Error::Parameter(why("LIOBN")));
+            }
             self.note(place, Held::Nothing);
-        } else if !(is_default && closed) {
+        } else if !(is_default && found.meaning == Meaning::Closed) {
             return Err(Error::Parameter(why("LIOBN")));
         }
         if is_default {
@@ -258,7 +256,10 @@ impl Acts<'_> {
     fn open_default(&mut self, result: Result) -> Result {
         let Some((place, table)) = self.fresh.take() else { return result };
         match result {
-            Ok(()) => self.set_papr(place, table).map(|_| ()),
+            Ok(()) => {
+                let four_gib = super::slots::four_gib(&**self.bridge(place)?.lock());
+                self.set_papr(place, table, four_gib).map(|_| ())
+            }
             Err(_) => {
                 self.tables.destroy(self.ram, table)?;
                 result
@@ -266,10 +267,11 @@ impl Acts<'_> {
         }
     }
 
-    /// Puts a new table into a slot as PAPR's; destroys it if that fails. Gives the window's first bus address.
-    fn set_papr(&mut self, place: Place, table: TableId) -> Result<u64> {
+    /// Puts a new table into a slot as PAPR's, if its bridge still is in that mode; destroys it if that fails. Gives the
+    /// window's first bus address.
+    fn set_papr(&mut self, place: Place, table: TableId, four_gib: bool) -> Result<u64> {
         self.tables.set_papr(table, place);
-        match self.set(place, table, false) {
+        match self.set_in(place, table, false, Some(four_gib)) {
             Ok(reach) => Ok(reach.first),
             Err(error) => {
                 self.tables.destroy(self.ram, table)?;

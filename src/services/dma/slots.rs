@@ -4,12 +4,9 @@ use super::Acts;
 use crate::error::{Error, Result, why};
 use crate::iommu::registry::{Held, Place, TableId};
 use crate::iommu::tve::{Meaning, Tve};
-use crate::iommu::{FOUR_GIB, Slot, WindowIndex};
+use crate::iommu::{BIT_59, FOUR_GIB, Slot, WindowIndex};
 use crate::phb::dma::PhbOption;
-use crate::phb::{self, Locked};
-
-/// Bus address bit that selects window 1 in the usual mode.
-const SELECTOR: u64 = 1 << 59;
+use crate::phb::{self, Locked, Phb};
 
 /// Where a window is on the bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +23,8 @@ pub struct Reach {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
     /// What the bridge holds.
+    pub tve: Tve,
+    /// What that is.
     pub meaning: Meaning,
     /// What firmware has put there, if it still is.
     pub held: Held,
@@ -58,6 +57,17 @@ impl Acts<'_> {
     /// `Parameter` when the bridge doesn't translate the table's pages or nothing of the table can be reached there,
     /// `WrongState` when the slot is open and shall not be replaced, `Hardware` when the bridge doesn't answer.
     pub fn set(&mut self, place: Place, id: TableId, replace: bool) -> Result<Reach> {
+        self.set_in(place, id, replace, None)
+    }
+
+    /// The same, if the bridge is in the mode for which the table was made; else `WrongState`.
+    pub(super) fn set_in(
+        &mut self,
+        place: Place,
+        id: TableId,
+        replace: bool,
+        wanted: Option<bool>,
+    ) -> Result<Reach> {
         let table = self.tables.get(id).ok_or(Error::Internal(why("table")))?;
         let (tve, page, end) = (
             Tve::translated(table.table()),
@@ -70,7 +80,11 @@ impl Acts<'_> {
         }
         let reach = {
             let mut bridge = bridge.lock();
-            let reach = reach(place, bridge.option(PhbOption::Tve1At4GiB).unwrap_or(false), 0, end)?;
+            let four_gib = four_gib(&**bridge);
+            if wanted.is_some_and(|wanted| wanted != four_gib) {
+                return Err(Error::WrongState(why("the bridge is in its other mode")));
+            }
+            let reach = reach(place, four_gib, 0, end)?;
             if bridge.window(place.slot).is_open() && !replace {
                 return Err(Error::WrongState(why("the window is open")));
             }
@@ -83,12 +97,12 @@ impl Acts<'_> {
         Ok(reach)
     }
 
-    /// Takes out what firmware has put into a slot; tells what it was.
+    /// Takes out what firmware has put into a slot.
     ///
     /// # Errors
     /// `Empty` when the slot is closed, `WrongState` when the window is the OS's own, `Hardware` when the bridge
     /// doesn't answer.
-    pub fn unset(&mut self, place: Place) -> Result<Held> {
+    pub fn unset(&mut self, place: Place) -> Result {
         let found = self.query(place)?;
         if found.meaning == Meaning::Closed {
             return Err(Error::Empty);
@@ -96,10 +110,25 @@ impl Acts<'_> {
         if found.held == Held::Nothing {
             return Err(Error::WrongState(why("the window is the OS's own")));
         }
-        self.bridge(place)?.lock().unset_window(place.slot)?;
+        if !self.close(place, found.tve)? {
+            return Err(Error::WrongState(why("the window is the OS's own")));
+        }
         self.note(place, Held::Nothing);
         self.drop_offset_table();
-        Ok(found.held)
+        Ok(())
+    }
+
+    /// Closes a slot that still holds `tve`. False when the OS has put something else there meanwhile.
+    ///
+    /// # Errors
+    /// `Hardware` when the bridge doesn't answer.
+    pub(super) fn close(&self, place: Place, tve: Tve) -> Result<bool> {
+        let mut bridge = self.bridge(place)?.lock();
+        if bridge.window(place.slot) != tve {
+            return Ok(false);
+        }
+        bridge.unset_window(place.slot)?;
+        Ok(true)
     }
 
     /// What is in a slot. A note that no longer holds is dropped.
@@ -109,18 +138,12 @@ impl Acts<'_> {
     pub fn query(&mut self, place: Place) -> Result<Found> {
         let (tve, four_gib) = {
             let bridge = self.bridge(place)?.lock();
-            (bridge.window(place.slot), bridge.option(PhbOption::Tve1At4GiB).unwrap_or(false))
+            (bridge.window(place.slot), four_gib(&**bridge))
         };
         let meaning = tve.meaning();
-        let mut held = self.tables.held(place);
-        let holds = match held {
-            Held::Nothing => true,
-            Held::Bypass => self.identity(self.bridge(place)?)?.0 == tve,
-            Held::Table(id) => self.tables.get(id).is_some_and(|table| Tve::translated(table.table()) == tve),
-        };
-        if !holds {
-            self.note(place, Held::Nothing);
-            held = Held::Nothing;
+        let held = self.tables.held_in(place, tve);
+        if held != self.tables.held(place) {
+            self.note(place, held);
         }
         let (start, end) = match (meaning, held) {
             (Meaning::Closed, _) => (0, 0),
@@ -132,7 +155,7 @@ impl Acts<'_> {
         };
         // What can't be reached in this mode is empty.
         let reach = reach(place, four_gib, start, end).unwrap_or(Reach { origin: 0, first: 0, last: 0 });
-        Ok(Found { meaning, held, reach })
+        Ok(Found { tve, meaning, held, reach })
     }
 
     /// In how many slots a table is.
@@ -152,6 +175,11 @@ impl Acts<'_> {
     }
 }
 
+/// Whether windows 1 of a bridge begin at 4 GiB.
+pub(super) fn four_gib(bridge: &dyn Phb) -> bool {
+    bridge.option(PhbOption::Tve1At4GiB).unwrap_or(false)
+}
+
 /// Where bytes from `start` to `end` of a table or of memory are on the bus.
 ///
 /// # Errors
@@ -160,7 +188,7 @@ pub fn reach(place: Place, four_gib: bool, start: u64, end: u64) -> Result<Reach
     let (origin, low, high) = match (place.slot.index(), four_gib) {
         (WindowIndex::Zero, false) => (0, start, end),
         (WindowIndex::Zero, true) => (0, start, end.min(FOUR_GIB)),
-        (WindowIndex::One, false) => (SELECTOR, start, end),
+        (WindowIndex::One, false) => (BIT_59, start, end),
         (WindowIndex::One, true) => (0, start.max(FOUR_GIB), end),
     };
     if low >= high {

@@ -2,7 +2,7 @@
 
 use crate::iommu::pool::Use;
 use crate::iommu::registry::{Held, Place, Registry};
-use crate::iommu::tve::{Meaning, Tve};
+use crate::iommu::tve::Tve;
 use crate::phb::Phb;
 
 /// Whose a window is.
@@ -14,7 +14,7 @@ pub enum Owner {
     Bypass,
     /// A table of firmware's.
     Table {
-        /// What its client calls it.
+        /// What its client calls it, or 0.
         handle: u64,
         /// Slots that have it.
         shared: u32,
@@ -44,19 +44,16 @@ impl Seen {
     }
 }
 
-/// Whose window that is. A note of the registry counts only while the slot still holds what it says.
+/// Whose window that is.
 pub fn of(tables: &Registry, place: Place, tve: Tve) -> Owner {
-    match tables.held(place) {
-        Held::Bypass if matches!(tve.meaning(), Meaning::NoTranslate { .. }) => Owner::Bypass,
-        Held::Table(id) => match tables.get(id) {
-            Some(table) if Tve::translated(table.table()) == tve => Owner::Table {
-                handle: tables.handle(id).as_u64(),
-                shared: tables.slots(id),
-                size: table.pages() << table.geometry().page_shift(),
-            },
-            _ => Owner::Os,
+    match tables.held_in(place, tve) {
+        Held::Nothing => Owner::Os,
+        Held::Bypass => Owner::Bypass,
+        Held::Table(id) => Owner::Table {
+            handle: tables.handle(id).as_u64(),
+            shared: tables.slots(id),
+            size: tables.get(id).map_or(0, |table| table.pages() << table.geometry().page_shift()),
         },
-        _ => Owner::Os,
     }
 }
 
