@@ -1,9 +1,10 @@
 //! The heap of boot time. It is frozen before the kernel starts: nothing that serves a call allocates.
 #![allow(unsafe_code)]
 
+use crate::log::stop;
 use crate::sync::Lock;
 use core::alloc::{GlobalAlloc, Layout};
-use core::ptr::{NonNull, null_mut};
+use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A first-fit heap behind a lock.
@@ -63,7 +64,10 @@ unsafe impl GlobalAlloc for Heap {
             self.refused.fetch_add(1, Ordering::Relaxed);
             return null_mut();
         }
-        self.inner.lock().allocate_first_fit(layout).map_or(null_mut(), NonNull::as_ptr)
+        match self.inner.lock().allocate_first_fit(layout) {
+            Ok(memory) => memory.as_ptr(),
+            Err(()) => stop(format_args!("the heap is full: too many devices")),
+        }
     }
     // Boot allocates little and ends soon: giving back is code in many places for memory that nobody needs. Where it
     // does nothing the compiler leaves out most of what drops things.

@@ -177,6 +177,11 @@ fn scan_finds_all_functions_of_a_device_and_stops_at_single_ones() {
     assert_eq!(functions, [0x100, 0x103]);
 }
 
+/// A device and all behind it.
+fn all(device: &Device) -> Vec<&Device> {
+    std::iter::once(device).chain(device.children.iter().flat_map(all)).collect()
+}
+
 fn a_switch_s_buses_are_numbered_depth_first() {
     let down = |device| PciDevice::bridge(0x104c, device, PortType::Downstream);
     let (behind_first, behind_second) = (nvme(), nvme());
@@ -199,7 +204,7 @@ fn a_switch_s_buses_are_numbered_depth_first() {
         .collect();
     assert!(asked.contains(&0x2f8), "a switch's own bus has 32 devices");
     assert!(!asked.contains(&0x308) && !asked.contains(&0x508), "below a port there is one");
-    let all: Vec<_> = found[0].all().iter().map(|d| (d.bdfn.as_u16(), d.buses)).collect();
+    let all: Vec<_> = all(&found[0]).iter().map(|d| (d.bdfn.as_u16(), d.buses)).collect();
     assert_eq!(
         all,
         [

@@ -9,8 +9,8 @@ use crate::dt::platform::{LpcRoute, PsiNode};
 use crate::dt::tree::Phandle;
 use crate::dt::{self, memory::Reserved, tree::Tree};
 use crate::firmware::Firmware;
-use crate::hw::lpc;
 use crate::hw::occ::Pstates;
+use crate::hw::psi::Input;
 use crate::log::needed;
 use crate::pci;
 use crate::phb::{self, PhbInfo};
@@ -48,7 +48,7 @@ fn publish_bridge(tree: &mut Tree, board: &Board, (info, devices): &Bridge, pare
         pe_count: info.limits.count().into(),
         msis: (info.interrupt_base, info.msis().into()),
         lsis: info.first_lsi(),
-        tce_shifts: if power8 { &[12, 16, 24, 28] } else { &[12, 16, 21, 30] },
+        page_sizes: identity.translation.page_sizes,
         tables: [table(info.rtt), table(info.peltv), table(info.pest)],
         diag_size: info.diag_size,
         interrupt_parent: parent,
@@ -95,8 +95,8 @@ fn publish_psis(tree: &mut Tree, board: &Board, psis: &[(ChipId, Isn)], parent: 
         Interrupts::Xics { .. } => (0, "ibm,power8-psi"),
         Interrupts::Xive { .. } => (crate::hw::psi::INPUTS, "ibm,power9-psi"),
     };
-    let routes =
-        [LpcRoute { irq: 4, source: lpc::psi_input::UART }, LpcRoute { irq: 10, source: lpc::psi_input::BT }];
+    let route = |irq, input| LpcRoute { irq, source: input as u32 };
+    let routes = [route(4, Input::SerialIrq1), route(10, Input::SerialIrq0)];
     for (index, &(chip, first)) in psis.iter().enumerate() {
         let base = board.psi.on(chip);
         let node = PsiNode { chip, base, size: PSI_SIZE, first, sources, parent, compatible };

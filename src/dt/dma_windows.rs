@@ -3,6 +3,7 @@
 use crate::dt::tree::Tree;
 use crate::iommu::geometry::MAX_LEVELS;
 use crate::iommu::liobn::LIOBNS;
+use crate::iommu::page_shifts;
 use crate::iommu::pool::{DONATION_GRAIN, DONATION_MAX};
 use crate::iommu::registry::TABLES;
 use crate::iommu::tce::MOST_PAGES;
@@ -22,8 +23,7 @@ pub fn publish(tree: &mut Tree, page_sizes: u64) {
         node.set_cells(name, &[token]);
     }
     node.set_cells("windows-per-pe", &[2]).set_cells("max-levels", &[MAX_LEVELS]);
-    let shifts = (0..u64::BITS).filter(|&shift| page_sizes >> shift & 1 != 0);
-    node.set_all("page-shifts", shifts.map(u32::to_be_bytes));
+    node.set_all("page-shifts", page_shifts(page_sizes).map(u32::to_be_bytes));
     node.set_cells("max-pages", &[MOST_PAGES as u32]).set_cells("max-segments", &[MOST_LISTED as u32 / 2]);
     node.set_cells("max-tables", &[TABLES.into()]).set_cells("max-liobns", &[LIOBNS as u32]);
     node.set_u64s("donation", &[DONATION_GRAIN, DONATION_MAX]);

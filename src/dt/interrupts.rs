@@ -5,8 +5,6 @@ use crate::units::ChipId;
 
 /// Flag of a level-sensitive interrupt in a specifier.
 pub const LEVEL: u32 = 1;
-/// Flag of an edge-triggered interrupt in a specifier.
-pub const EDGE: u32 = 0;
 
 /// What the nodes of a XIVE tell.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,9 @@ use crate::dt::Generation;
 use crate::dt::interrupts::LEVEL;
 use crate::dt::pci_class;
 use crate::dt::tree::{NodeId, NodeMut, Phandle, Tree};
+use crate::iommu::page_shifts;
 use crate::pci::Device;
+use crate::phb::windows::M32_PCI_START;
 use crate::units::{Bdfn, ChipId, Isn};
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -34,7 +36,7 @@ pub struct Stack {
 
 /// What the node of a bridge tells.
 #[derive(Clone, Debug)]
-pub struct PhbNode<'a> {
+pub struct PhbNode {
     /// Generation of its chip.
     pub generation: Generation,
     /// The id in every OPAL call, and Linux's PCI domain.
@@ -61,8 +63,8 @@ pub struct PhbNode<'a> {
     pub msis: (Isn, u32),
     /// INTA of the root port; INTB to INTD follow.
     pub lsis: Isn,
-    /// Page shifts that its TCEs can have.
-    pub tce_shifts: &'a [u32],
+    /// IO pages that its TCEs can have, added up.
+    pub page_sizes: u64,
     /// Requester table, PE lattice and PE states in memory.
     pub tables: [Window; 3],
     /// Bytes of its diagnostic data.
@@ -127,16 +129,13 @@ impl PciNode {
     }
 }
 
-/// Address on the bus at which the 32-bit window begins. Linux makes it the size of VFIO's default DMA window as well,
-/// so it must be a power of two.
-const M32_BUS_BASE: u32 = 0x8000_0000;
 /// The top of the 32-bit window is where MSIs are written to.
 const M32_MSI: u64 = 0x1_0000;
 /// Flag of a 32-bit memory range in `ranges`.
 const MEMORY32: u32 = 0x0200_0000;
 
 /// Publishes a bridge and what is behind it, and returns its node.
-pub fn publish_phb(tree: &mut Tree, phb: &PhbNode<'_>, behind: &[PciNode]) -> NodeId {
+pub fn publish_phb(tree: &mut Tree, phb: &PhbNode, behind: &[PciNode]) -> NodeId {
     let stack = phb.stack.map(|stack| (stack.pec, stack.stack, tree.at(stack.node).phandle()));
     let mut root = tree.make("/");
     let mut node = root.child_at("pciex", phb.registers.base);
@@ -148,7 +147,7 @@ pub fn publish_phb(tree: &mut Tree, phb: &PhbNode<'_>, behind: &[PciNode]) -> No
     node.id()
 }
 
-fn publish_identity(node: &mut NodeMut<'_>, phb: &PhbNode<'_>, stack: Option<(u32, u32, Phandle)>) {
+fn publish_identity(node: &mut NodeMut<'_>, phb: &PhbNode, stack: Option<(u32, u32, Phandle)>) {
     node.set_strings(
         "compatible",
         match phb.generation {
@@ -173,18 +172,18 @@ fn publish_identity(node: &mut NodeMut<'_>, phb: &PhbNode<'_>, stack: Option<(u3
     node.set_cells("interrupt-parent", &[phb.interrupt_parent.0]);
 }
 
-fn publish_windows(node: &mut NodeMut<'_>, phb: &PhbNode<'_>) {
+fn publish_windows(node: &mut NodeMut<'_>, phb: &PhbNode) {
     let windows = if phb.generation == Generation::Power8 { "ibm,mmio-window" } else { "ibm,mmio-windows" };
     node.set_all(windows, [phb.m64, phb.m32].into_iter().flat_map(both));
     let [cpu_high, cpu_low] = halves(phb.m32.base);
     let [size_high, size_low] = halves(phb.m32.size - M32_MSI);
-    node.set_cells("ranges", &[MEMORY32, 0, M32_BUS_BASE, cpu_high, cpu_low, size_high, size_low]);
+    node.set_cells("ranges", &[MEMORY32, 0, M32_PCI_START as u32, cpu_high, cpu_low, size_high, size_low]);
     node.set_u64s("ibm,opal-m64-window", &[phb.m64.base, phb.m64.base, phb.m64.size]);
     node.set_cells("ibm,opal-available-m64-ranges", &<[u32; 2]>::from(phb.m64_ranges));
     node.set_cells("ibm,opal-num-pes", &[phb.pe_count]);
     node.set_cells("ibm,opal-reserved-pe", &[phb.pe_count - 1]);
     node.set_cells("ibm,opal-msi-ranges", &[phb.msis.0.0, phb.msis.1]);
-    node.set_cells("ibm,supported-tce-sizes", phb.tce_shifts);
+    node.set_all("ibm,supported-tce-sizes", page_shifts(phb.page_sizes).map(u32::to_be_bytes));
     node.set_cells("ibm,phb-diag-data-size", &[phb.diag_size]);
     let names = ["ibm,opal-rtt-table", "ibm,opal-peltv-table", "ibm,opal-pest-table"];
     for (name, table) in names.into_iter().zip(phb.tables) {
@@ -196,7 +195,7 @@ fn publish_windows(node: &mut NodeMut<'_>, phb: &PhbNode<'_>) {
 /// What a function inherits from where it is.
 #[derive(Clone, Copy)]
 struct Above<'a> {
-    phb: &'a PhbNode<'a>,
+    phb: &'a PhbNode,
     /// By how much the pins of device 0 are turned on their way to the root port; `None` on the root bus.
     turn: Option<u32>,
     /// Label of the slot it is in.

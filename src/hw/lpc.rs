@@ -6,9 +6,6 @@
 
 use super::mmio::Mmio;
 
-/// Where the OPB window of chip 0 lies on POWER9 and POWER10.
-pub const P9_WINDOW: u64 = 0x0006_0300_0000_0000;
-
 const OPB_MASTER: u64 = 0xc001_0000;
 const HOST_CONTROLLER: u64 = 0xc001_2000;
 const ISA_IO: u64 = 0xd001_0000;
@@ -50,18 +47,6 @@ impl SerIrq {
     const fn route(self, route: u32) -> u32 {
         route << (26 - 2 * self.0)
     }
-}
-
-/// PSI inputs that the bus drives on POWER9 and POWER10, given the routes that [`Lpc::init_interrupts`] sets.
-pub mod psi_input {
-    /// Errors of the host controller.
-    pub const LPC_ERRORS: u32 = 3;
-    /// Route 0.
-    pub const BT: u32 = 7;
-    /// Route 1.
-    pub const UART: u32 = 8;
-    /// How many inputs the PSI bridge has.
-    pub const COUNT: u32 = 14;
 }
 
 /// The LPC bus of one chip.

@@ -142,11 +142,9 @@ pub struct Translation {
     pub no_translate_50: bool,
 }
 
-impl Translation {
-    /// log2 of the IO page sizes, ascending.
-    pub fn page_shifts(&self) -> impl Iterator<Item = u32> + '_ {
-        (0..u64::BITS).filter(|&shift| self.page_sizes >> shift & 1 != 0)
-    }
+/// log2 of IO page sizes that are added up, ascending.
+pub fn page_shifts(page_sizes: u64) -> impl Iterator<Item = u32> {
+    (0..u64::BITS).filter(move |&shift| page_sizes >> shift & 1 != 0)
 }
 
 /// Which cached translations to drop.

@@ -60,14 +60,6 @@ impl Device {
     pub const fn is_pcie(&self) -> bool {
         !matches!(self.kind, Kind::Conventional)
     }
-    /// It and everything behind it.
-    pub fn all(&self) -> Vec<&Self> {
-        let mut all = alloc::vec![self];
-        for child in &self.children {
-            all.extend(child.all());
-        }
-        all
-    }
 }
 
 const VENDOR: u16 = 0x00;

@@ -137,8 +137,8 @@ const LINK: Link = Link {
     settle_ms: 10,
 };
 
-/// POWER9.
-pub static PHB4: Generation = Generation {
+/// PHB4, of which PHB5 differs in little.
+const PHB4_DATA: Generation = Generation {
     translation: TRANSLATION,
     ioda: Ioda::Three,
     kill_gate: regs4::TCE_KILL,
@@ -181,6 +181,9 @@ pub static PHB4: Generation = Generation {
     write_sync: false,
     hold_detect: false,
 };
+
+/// POWER9.
+pub static PHB4: Generation = PHB4_DATA;
 
 /// RXE_ARB, RXE_MRG, RXE_TCE and RXPHB, which are alike in both.
 const ALIKE: [ErrorGroup; 4] = [
@@ -229,11 +232,6 @@ const fn with_alike(txe: ErrorGroup) -> [ErrorGroup; 5] {
 
 /// POWER10. Its sources keep their PQ bits in the bridge, as POWER9's do, and notify the interrupt controller.
 pub static PHB5: Generation = Generation {
-    translation: TRANSLATION,
-    ioda: Ioda::Three,
-    kill_gate: regs4::TCE_KILL,
-    // 64K interrupt pages, and no TCE CLB (erratum HW557787).
-    ctrlr: 0x0010_0400_0000_0000,
     pec: "ibm,power10-pbcq",
     ids_per_chip: 18,
     max_link_speed: [5, 4],
@@ -260,19 +258,9 @@ pub static PHB5: Generation = Generation {
         status_mask: 0,
         first_mask: 0,
     }),
-    root: init::ROOT,
-    root_command: 0xf900_0006,
-    lem_mask: 0,
-    link: LINK,
-    stack: &stack::IODA3,
-    diag: &diag::IODA3,
-    source_word: 0,
-    mdt_step: 0x0001_0001_0001,
-    m64_grain: [1 << 12; 2],
-    m64_top: 1 << 56,
-    mdt_columns: 3,
     write_sync: true,
     hold_detect: true,
+    ..PHB4_DATA
 };
 
 /// Every generation.

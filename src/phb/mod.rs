@@ -87,8 +87,6 @@ pub struct PhbInfo {
     pub interrupt_pages: u64,
     /// M32 as the processor sees it.
     pub m32: Range<u64>,
-    /// M32 as devices see it; the last 64 KiB are 32-bit MSIs.
-    pub m32_pci_start: u64,
     /// M64; addresses are the same on the bus.
     pub m64: Range<u64>,
     /// The M64 windows that the OS may use.

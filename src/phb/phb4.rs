@@ -223,7 +223,6 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
             registers: windows.registers,
             interrupt_pages: windows.interrupts,
             m32: windows.m32,
-            m32_pci_start: windows::M32_PCI_START,
             m64: windows.m64.clone(),
             m64_windows: facts.m64_windows,
             rtt: (tables.rtt, tables::RTT_SIZE),

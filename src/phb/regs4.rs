@@ -209,6 +209,8 @@ macro_rules! registers {
         pub const $name: Reg<$type> = Reg::at($offset);
     )* };
 }
+pub(super) use registers;
+
 registers! {
     LSI_SOURCE_ID: LsiSourceId = 0x100, "PHB_LSI_SOURCE_ID";
     DMA_CHAN_STATUS: u64 = 0x110, "PHB_DMA_CHAN_STATUS";

@@ -49,7 +49,8 @@ const MODE_MDT: u8 = 1;
 /// One PE has it all.
 const MODE_SINGLE: u8 = 2;
 
-/// Where M32 begins on the bus.
+/// Where M32 begins on the bus; its last 64 KiB are 32-bit MSIs. Linux makes it the size of VFIO's default DMA window as
+/// well, so it must be a power of two.
 pub const M32_PCI_START: u64 = 0x8000_0000;
 const PAGE: u64 = 4096;
 

@@ -3,6 +3,7 @@
 //! A bit has a level: it is set while its cause is there and cleared by whoever removes the cause. A bit without a
 //! cause would make Linux poll for ever.
 
+use crate::hw::psi::{self, Input};
 use crate::phb::{self, Phb, PhbSlot, msi};
 use crate::sync::Lock;
 use crate::units::Isn;
@@ -116,12 +117,13 @@ impl Events {
 
 /// The sources of a POWER9 or POWER10 PSI bridge whose first interrupt has number `base`.
 pub fn psi_sources(base: Isn) -> impl Iterator<Item = (Isn, Source)> {
-    use crate::hw::lpc::psi_input::{BT, COUNT, LPC_ERRORS, UART};
-    (0..COUNT).map(move |input| {
+    // BT's serial interrupt is routed to the first of its inputs, the UART's to the second.
+    let (lpc, bt, uart) = (Input::Lpc as u32, Input::SerialIrq0 as u32, Input::SerialIrq1 as u32);
+    (0..psi::INPUTS).map(move |input| {
         let source = match input {
-            LPC_ERRORS => Source::LpcErrors,
-            BT => Source::Bt,
-            UART => Source::Uart,
+            _ if input == lpc => Source::LpcErrors,
+            _ if input == bt => Source::Bt,
+            _ if input == uart => Source::Uart,
             _ => Source::Nothing,
         };
         (Isn(base.0 + input), source)

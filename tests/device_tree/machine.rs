@@ -99,7 +99,7 @@ fn publish_phb9(tree: &mut Tree, generation: Generation, index: u32, parent: Pha
         pe_count: if big { 512 } else { 256 },
         msis: (Isn(first), sources - 8),
         lsis: Isn(first + sources - 8),
-        tce_shifts: &[12, 16, 21, 30],
+        page_sizes: 1 << 12 | 1 << 16 | 1 << 21 | 1 << 30,
         tables: [
             Window { base: 0x31d0_0000 + (number << 20), size: 0x2_0000 },
             Window { base: 0x31d4_0000 + (number << 20), size: 0x2_0000 },
@@ -130,7 +130,7 @@ fn publish_phb8(tree: &mut Tree, index: u32, parent: Phandle) {
         pe_count: 256,
         msis: (Isn(0x800 * (index + 1)), 0x7f8),
         lsis: Isn(0x800 * (index + 1) + 0x7f8),
-        tce_shifts: &[12, 16, 24, 28],
+        page_sizes: 1 << 12 | 1 << 16 | 1 << 24 | 1 << 28,
         tables: [
             Window { base: 0x31d8_0000 + (number << 20), size: 0x2_0000 },
             Window { base: 0x31da_2000 + (number << 20), size: 0x2000 },

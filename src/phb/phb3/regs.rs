@@ -1,15 +1,8 @@
 //! Registers that only PHB3 has, or that it has elsewhere. `reference/phb-dma-windows.md` §3.4. The others are in
 //! [`crate::phb::regs4`].
 
-use crate::phb::regs4::{Reg, TrainCtl};
+use crate::phb::regs4::{Reg, TrainCtl, registers};
 
-macro_rules! registers {
-    ($($name:ident: $type:ty = $offset:literal, $manual:literal;)*) => { $(
-        #[doc = concat!($manual, ".")]
-        #[doc(alias = $manual)]
-        pub const $name: Reg<$type> = Reg::at($offset);
-    )* };
-}
 registers! {
     IVT_BAR: u64 = 0x150, "PHB_IVT_BAR";
     RBA_BAR: u64 = 0x158, "PHB_RBA_BAR";
