@@ -44,7 +44,7 @@ pub fn link(target_folder: &Path) -> Result<Vec<u8>> {
             // 27 KB of file names and line numbers; a panic prints a backtrace instead.
             "-Zlocation-detail=none",
             // Less than the 50 of `opt-level = "s"`: 3 KB. What calls need inline says so itself.
-            "-Cllvm-args=-inline-threshold=20",
+            "-Cllvm-args=-inline-threshold=12",
             // 12 KB of derived `Debug`. What is shown implements `Display`.
             "-Zfmt-debug=none",
             // 9 KB of messages. A panic traps, and the exception says where; boot says itself what a person must know.

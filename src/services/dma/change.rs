@@ -3,9 +3,9 @@
 use super::Acts;
 use super::ddw::DEFAULT_PAGE_SHIFT;
 use crate::error::{Error, Result, why};
-use crate::hw::fault::Fault;
+use crate::hw::fault::{Fault, Outcome};
 use crate::iommu::Kill;
-use crate::iommu::registry::TableId;
+use crate::iommu::registry::{Place, TableId};
 use crate::iommu::tce::{ACCESS, MOST_PAGES};
 use crate::iommu::tve::Tve;
 use crate::mem::OsBuffer;
@@ -13,9 +13,6 @@ use crate::phb;
 
 /// Entries that one list has at most.
 pub const MOST_LISTED: usize = 512;
-
-/// More than the ids of bridges: sixteen chips of POWER10 have 288.
-const BRIDGES: usize = 320;
 
 /// A list that the OS passed, copied: what is checked is what is used.
 pub struct List {
@@ -239,38 +236,49 @@ impl Acts<'_> {
         result
     }
 
-    /// Has every bridge drop what it remembers of a table. One that is fenced, in reset or broken walks nothing, and
-    /// remembers nothing when it is back.
+    /// Has every bridge drop what it remembers of a table.
     fn invalidate(&mut self, id: TableId) -> Result {
-        let Some(wanted) = self.tables.get(id).map(|table| Tve::translated(table.table())) else {
-            return Ok(());
-        };
-        let mut result = Ok(());
-        // Bridges that once didn't finish aren't waited for again: each wait is long, and there may be many slots.
-        let mut silent = [0_u64; BRIDGES / 64];
+        let Some(table) = self.tables.get(id) else { return Ok(()) };
+        let tve = Tve::translated(table.table());
         let mut next = self.tables.first_slot(id);
         while let Some(place) = next {
+            if let Err(fault) = self.forget(place, tve) {
+                return Err(self.invalidate_rest(place, tve, fault));
+            }
             next = self.tables.next_slot(place);
-            let bit = 1 << (place.phb & 63);
-            let mut word = silent.get_mut(usize::from(place.phb / 64));
-            if word.as_ref().is_some_and(|word| **word & bit != 0) {
-                continue;
-            }
-            let Ok(bridge) = phb::find(self.bridges, place.phb.into()) else { continue };
-            let mut bridge = bridge.lock();
-            if bridge.window(place.slot) != wanted {
-                continue;
-            }
-            match bridge.kill(Kill::Pe(place.slot.pe())) {
-                Ok(()) | Err(Fault::Fenced | Fault::InReset | Fault::Broken) => {}
-                Err(fault) => {
-                    if let Some(word) = &mut word {
-                        **word |= bit;
-                    }
-                    result = Err(fault.into());
-                }
+        }
+        Ok(())
+    }
+
+    /// The slots after one whose bridge didn't finish. Such a bridge isn't waited for again: each wait is long, and there
+    /// may be many slots. (Bridges whose numbers are 64 and more, which are on the fourth chip of POWER10, are.)
+    #[cold]
+    fn invalidate_rest(&self, mut place: Place, tve: Tve, mut fault: Fault) -> Error {
+        let bit = |place: Place| 1_u64.checked_shl(place.phb.into()).unwrap_or(0);
+        let mut silent = bit(place);
+        while let Some(next) = self.tables.next_slot(place) {
+            place = next;
+            if silent & bit(place) == 0
+                && let Err(other) = self.forget(place, tve)
+            {
+                silent |= bit(place);
+                fault = other;
             }
         }
-        result
+        fault.into()
+    }
+
+    /// Has a slot's bridge drop what it remembers of the PE, if the table still is there. A bridge that is fenced, in reset
+    /// or broken walks nothing, and remembers nothing when it is back.
+    fn forget(&self, place: Place, tve: Tve) -> Outcome {
+        let Ok(bridge) = phb::find(self.bridges, place.phb.into()) else { return Ok(()) };
+        let mut bridge = bridge.lock();
+        if bridge.window(place.slot) != tve {
+            return Ok(());
+        }
+        match bridge.kill(Kill::Pe(place.slot.pe())) {
+            Err(Fault::Fenced | Fault::InReset | Fault::Broken) => Ok(()),
+            result => result,
+        }
     }
 }
