@@ -8,7 +8,7 @@ use crate::error::{Error, Result, why};
 use crate::interrupts::source::{NotifyPort, Source, Sources};
 use crate::interrupts::xics;
 use crate::mem::Region;
-use crate::phb::phb4::Interrupts;
+use crate::phb::bridge::Interrupts;
 use crate::phb::{self, Phb, StackNode};
 use alloc::boxed::Box;
 use alloc::sync::Arc;

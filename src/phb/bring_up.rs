@@ -1,8 +1,8 @@
 //! Finding the bridges in the device tree and bringing each one up. At boot only, before any call.
 
+use super::bridge::{HostBridge, Interrupts, Parts};
 use super::generation::{self, Generation, Ioda};
 use super::phb3;
-use super::phb4::{Interrupts, Parts, Phb4};
 use super::reset::Progress;
 use super::stack::{Stack, Windows};
 use super::{Identity, Phb};
@@ -156,8 +156,8 @@ pub fn bring_up<I: Mmio + 'static, R: Ram + 'static>(
     let regs = registers(windows.registers);
     let parts = Parts { regs, ram, stack, generation, identity, windows };
     let phb = match generation.ioda {
-        Ioda::Two => Phb4::new_phb3(parts, region, reserve)?,
-        Ioda::Three => Phb4::new(parts, region, reserve)?,
+        Ioda::Two => HostBridge::new_phb3(parts, region, reserve)?,
+        Ioda::Three => HostBridge::new(parts, region, reserve)?,
     };
     log::info!(
         "PHB#{:x}: version {:x}, {} PEs, {} interrupts from {:#x}",

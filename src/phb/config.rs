@@ -4,9 +4,9 @@
 //! of in hardware, which has fixed values that confuse PCI code. A PHB3's answers to config cycles and has windows, of
 //! which the prefetchable one can't be read back. `reference/phb-dma-windows.md` §2 and §9.2.
 
+use super::bridge::{Health, HostBridge};
 use super::generation::Ioda;
 use super::ioda;
-use super::phb4::{Health, Phb4};
 use super::regs4::{self, CONFIG_ADDRESS, CONFIG_DATA, ConfigAddress, ROOT_CONFIG_SIZE};
 use crate::error::{Error, Result, why};
 use crate::hw::fault::{Fault, Outcome};
@@ -127,7 +127,7 @@ pub trait ConfigAccess {
     fn config_write(&mut self, function: Bdfn, register: Register, value: u32) -> Outcome;
 }
 
-impl<I: Mmio, R: Ram> ConfigAccess for Phb4<I, R> {
+impl<I: Mmio, R: Ram> ConfigAccess for HostBridge<I, R> {
     fn learn(&mut self, functions: Vec<Known>) {
         self.known = functions;
     }
@@ -241,7 +241,7 @@ impl BridgeWindows {
     }
 }
 
-impl<I: Mmio, R: Ram> Phb4<I, R> {
+impl<I: Mmio, R: Ram> HostBridge<I, R> {
     #[inline(always)]
     fn reachable(&self, function: Bdfn) -> Outcome {
         if function.bus() == 0 && function.as_u16() != 0 {

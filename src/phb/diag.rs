@@ -1,10 +1,10 @@
 //! Diagnostic data: what the bridge's registers say about an error, in the structure that the OS decodes.
 //! `reference/phb-dma-windows.md` §11.5.
 
+use super::bridge::{Health, HostBridge};
 use super::dma::FROZEN;
 use super::generation::Ioda;
 use super::ioda::{self, TableId};
-use super::phb4::{Health, Phb4};
 use super::regs4;
 use crate::error::{Error, Result, why};
 use crate::hw::mmio::Mmio;
@@ -95,7 +95,7 @@ pub trait Diagnosis {
     fn diagnose(&mut self, address: u64) -> Result;
 }
 
-impl<I: Mmio, R: Ram> Diagnosis for Phb4<I, R> {
+impl<I: Mmio, R: Ram> Diagnosis for HostBridge<I, R> {
     fn diag_size(&self) -> u64 {
         self.generation.diag.size
     }
@@ -119,7 +119,7 @@ impl<I: Mmio, R: Ram> Diagnosis for Phb4<I, R> {
     }
 }
 
-impl<I: Mmio, R: Ram> Phb4<I, R> {
+impl<I: Mmio, R: Ram> HostBridge<I, R> {
     fn dump(&self, window: &dyn Mmio, fenced: bool, address: u64) {
         let layout = self.generation.diag;
         let root = |offset: u16| match self.ioda {

@@ -3,9 +3,9 @@
 //! Kills follow `reference/phb-dma-windows.md` §8.2. A page kill can be lost (erratum HW560152), so there is none:
 //! the smallest is a PE.
 
+use super::bridge::{Health, HostBridge};
 use super::generation::Ioda;
 use super::ioda::{self, TableId};
-use super::phb4::{Health, Phb4};
 use super::regs4::{CTRLR, DMA_SYNC, DmaSync, FENCED, Q_DMA_R, Reg, TCE_KILL, TceKill, Word};
 use crate::error::{Error, Result, why};
 use crate::hw::fault::{Fault, Outcome};
@@ -80,7 +80,7 @@ pub trait DmaWindows {
     fn reset_pe(&mut self, slot: Slot, four_gib: bool, must: bool) -> Result;
 }
 
-impl<I: Mmio, R: Ram> Bridge for Phb4<I, R> {
+impl<I: Mmio, R: Ram> Bridge for HostBridge<I, R> {
     #[inline(always)]
     fn select(&self) -> Select {
         self.options.select
@@ -149,7 +149,7 @@ pub(super) fn sync_words(writes: bool) -> (DmaSync, DmaSync) {
 /// The one bit of a PESTA or PESTB entry that is on the chip.
 pub(super) const FROZEN: u64 = 1 << 63;
 
-impl<I: Mmio, R: Ram> Phb4<I, R> {
+impl<I: Mmio, R: Ram> HostBridge<I, R> {
     /// Finds out whether writes can be waited for besides reads: QEMU's PHB5 never says that its writes are done.
     pub(super) fn find_write_sync(&mut self) {
         if !self.generation.write_sync {
@@ -247,7 +247,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
     }
 }
 
-impl<I: Mmio, R: Ram> DmaWindows for Phb4<I, R> {
+impl<I: Mmio, R: Ram> DmaWindows for HostBridge<I, R> {
     fn set_table(&mut self, slot: Slot, tve: Tve) -> Outcome {
         if !self.plain {
             return self.set_on_its_side(slot, tve);

@@ -2,11 +2,11 @@
 //!
 //! Freezes that the OS sets are remembered here too: QEMU's bridge doesn't derive PEEV from PESTA and PESTB.
 
+use super::bridge::{Health, HostBridge};
 use super::dma::FROZEN;
 use super::generation::Ioda;
 use super::ioda::{self, TableId};
 use super::phb3::regs as regs3;
-use super::phb4::{Health, Phb4};
 use super::regs4::{self, ETU_ERR_SUMMARY, FENCED, PBL_ERRORS, REGB_ERRORS};
 use super::touched::Touched;
 use crate::error::{Error, Result, why};
@@ -102,7 +102,7 @@ pub trait Eeh {
     fn next_error(&mut self) -> NextError;
 }
 
-impl<I: Mmio, R: Ram> Eeh for Phb4<I, R> {
+impl<I: Mmio, R: Ram> Eeh for HostBridge<I, R> {
     fn freeze_status(&mut self, pe: PeNumber) -> Freeze {
         match self.health {
             Health::Working | Health::Blocked => {}
@@ -180,7 +180,7 @@ impl<I: Mmio, R: Ram> Eeh for Phb4<I, R> {
     }
 }
 
-impl<I: Mmio, R: Ram> Phb4<I, R> {
+impl<I: Mmio, R: Ram> HostBridge<I, R> {
     fn find_error(&mut self) -> NextError {
         match self.health {
             Health::Broken => return NextError::Phb(Trouble::Dead),

@@ -4,13 +4,13 @@
 //! A PE that froze because a TCE was missing or didn't permit the access becomes a record if the OS asked for that.
 //! Every other freeze is EEH's.
 
+use super::bridge::{Health, HostBridge};
 use super::dma::FROZEN;
 use super::eeh::clear_group;
 use super::fault_queue::{Cause, DmaFault, Found, Record};
 use super::generation::Ioda;
 use super::init::{PBL_ENABLES, REGB_INIT};
 use super::ioda::{self, TableId};
-use super::phb4::{Health, Phb4};
 use super::regs4::{FENCED, PBL_ERRORS, REGB_ERRORS, group};
 use crate::arch;
 use crate::error::{Error, Result, why};
@@ -76,7 +76,7 @@ const REQUESTER_SHIFT: u32 = 16;
 /// PEST word 1: the address.
 const ADDRESS: u64 = u64::MAX >> 3;
 
-impl<I: Mmio, R: Ram> DmaFaults for Phb4<I, R> {
+impl<I: Mmio, R: Ram> DmaFaults for HostBridge<I, R> {
     fn set_faults(&mut self, pe: PeNumber, on: bool) -> Outcome {
         self.usable()?;
         let frozen = self.is_frozen(pe);
@@ -162,7 +162,7 @@ impl<I: Mmio, R: Ram> DmaFaults for Phb4<I, R> {
     }
 }
 
-impl<I: Mmio, R: Ram> Phb4<I, R> {
+impl<I: Mmio, R: Ram> HostBridge<I, R> {
     fn is_frozen(&self, pe: PeNumber) -> bool {
         (ioda::read(&self.regs, TableId::PestA, pe.index())
             | ioda::read(&self.regs, TableId::PestB, pe.index()))

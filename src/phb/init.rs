@@ -3,9 +3,9 @@
 //!
 //! Every value is written, whatever the machine may have preset.
 
+use super::bridge::{HostBridge, Interrupts};
 use super::generation::Ioda;
 use super::ioda::{self, TableId};
-use super::phb4::{Interrupts, Phb4};
 use super::regs4::{self, *};
 use super::windows::M32_PCI_START;
 use crate::error::{Error, Result, why};
@@ -44,7 +44,7 @@ pub(super) const REGB_INIT: [u64; 3] = [0x2130_006e_fca8_bc00, 0x0080_0000_0000_
 pub(super) const PBL_ENABLES: [u64; 3] = [0x0000_0000_4d17_80f8, 0, 0xffff_ffff_b2f8_7f07];
 const REGB_FIRST_MASK: u64 = 0x0040_0000_0000_0000;
 
-impl<I: Mmio, R: Ram> Phb4<I, R> {
+impl<I: Mmio, R: Ram> HostBridge<I, R> {
     /// Sets up the whole bridge but its link; PERST stays asserted.
     pub(super) fn initialise(&mut self) -> Result {
         match self.ioda {

@@ -1,8 +1,8 @@
 //! Error injection: makes the next access of one kind fail for one PE, so that recovery can be tested.
 //! `reference/phb-dma-windows.md` §3.1 and §12.6.
 
+use super::bridge::HostBridge;
 use super::ioda;
-use super::phb4::Phb4;
 use super::regs4::{ERR_INJECT_ADDR, ERR_INJECT_CTL, ERR_INJECT_MASK};
 use crate::error::{Error, Result, why};
 use crate::hw::mmio::Mmio;
@@ -69,7 +69,7 @@ pub trait Inject {
     fn clear_injection(&mut self) -> Result;
 }
 
-impl<I: Mmio, R: Ram> Inject for Phb4<I, R> {
+impl<I: Mmio, R: Ram> Inject for HostBridge<I, R> {
     fn inject(&mut self, pe: PeNumber, target: Target, access: Access) -> Result {
         self.clear_injection()?;
         let (source, (address, mask)) = match target {
@@ -114,7 +114,7 @@ fn whole(range: &Range<u64>) -> u64 {
     power.wrapping_neg()
 }
 
-impl<I: Mmio, R: Ram> Phb4<I, R> {
+impl<I: Mmio, R: Ram> HostBridge<I, R> {
     fn functions_of(&self, pe: PeNumber) -> Result<(u64, u64)> {
         let function =
             self.tables.requester_in(&self.ram, pe).ok_or(Error::Parameter(why("PE without a function")))?;

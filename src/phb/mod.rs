@@ -6,6 +6,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod bridge;
 mod bring_up;
 pub mod config;
 pub mod diag;
@@ -20,7 +21,6 @@ pub mod ioda;
 pub mod msi;
 pub mod pe;
 pub mod phb3;
-pub mod phb4;
 pub mod port;
 pub mod regs4;
 pub mod reset;

@@ -1,9 +1,9 @@
 //! Message interrupts: which PE a source belongs to, and where a device writes to raise it. On a PHB3, where its sources
 //! go.
 
+use super::bridge::HostBridge;
 use super::generation::Ioda;
 use super::ioda;
-use super::phb4::Phb4;
 use crate::error::{Error, Result, why};
 use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
@@ -75,7 +75,7 @@ pub trait Msi {
     fn route(&self, source: u16) -> Result<(u16, u8)>;
 }
 
-impl<I: Mmio, R: Ram> Msi for Phb4<I, R> {
+impl<I: Mmio, R: Ram> Msi for HostBridge<I, R> {
     fn set_source_pe(&mut self, source: Source, pe: PeNumber) -> Outcome {
         self.usable()?;
         if self.ioda == Ioda::Two {
@@ -125,7 +125,7 @@ const fn lxive(server: u16, priority: u8) -> u64 {
     (server as u64) << 40 | (priority as u64) << 32
 }
 
-impl<I: Mmio, R: Ram> Phb4<I, R> {
+impl<I: Mmio, R: Ram> HostBridge<I, R> {
     fn has_ivt(&self) -> Result {
         match self.ioda {
             Ioda::Two => Ok(()),

@@ -1,7 +1,7 @@
 //! PEs: which requesters are in one (RTT), and which freeze together (PELT-V).
 
+use super::bridge::HostBridge;
 use super::ioda;
-use super::phb4::Phb4;
 use super::regs4::{RTC_INVALIDATE, RtcInvalidate};
 use crate::error::{Error, Result, why};
 use crate::hw::fault::Outcome;
@@ -88,7 +88,7 @@ pub trait Pes {
     fn set_dependent(&mut self, parent: PeNumber, child: PeNumber, depends: bool);
 }
 
-impl<I: Mmio, R: Ram> Pes for Phb4<I, R> {
+impl<I: Mmio, R: Ram> Pes for HostBridge<I, R> {
     fn set_pe(&mut self, pe: PeNumber, rids: RidMatch, map: bool) -> Outcome {
         self.usable()?;
         ioda::alive(&self.regs)?;
@@ -110,7 +110,7 @@ impl<I: Mmio, R: Ram> Pes for Phb4<I, R> {
     }
 }
 
-impl<I: Mmio, R: Ram> Phb4<I, R> {
+impl<I: Mmio, R: Ram> HostBridge<I, R> {
     #[inline(never)]
     fn set_pe_of_some(&mut self, pe: PeNumber, rids: RidMatch, map: bool) {
         if map {

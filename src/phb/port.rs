@@ -3,8 +3,8 @@
 //!
 //! One such reset at a time is under way on a bridge; a second one waits, unless nobody asks for the first any more.
 
+use super::bridge::HostBridge;
 use super::config::{ConfigAccess, Register};
-use super::phb4::Phb4;
 use super::reset::Progress;
 use crate::arch;
 use crate::error::{Error, Result, why};
@@ -59,7 +59,7 @@ pub trait PortReset {
     fn is_port_occupied(&mut self, port: Bdfn) -> Result<bool>;
 }
 
-impl<I: Mmio, R: Ram> PortReset for Phb4<I, R> {
+impl<I: Mmio, R: Ram> PortReset for HostBridge<I, R> {
     fn start_port_reset(&mut self, port: Bdfn) -> Result<Progress> {
         self.port_of(port)?;
         if let Step::Asserted(at) | Step::Released(at) = self.port.step {
@@ -105,7 +105,7 @@ impl<I: Mmio, R: Ram> PortReset for Phb4<I, R> {
     }
 }
 
-impl<I: Mmio, R: Ram> Phb4<I, R> {
+impl<I: Mmio, R: Ram> HostBridge<I, R> {
     /// Where the port's PCI Express capability is, or 0.
     fn port_of(&self, port: Bdfn) -> Result<u16> {
         match self.known(port) {

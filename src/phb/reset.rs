@@ -1,7 +1,7 @@
 //! Resets of the bridge's slot: state machines that the OS drives with PCI_POLL, so that no call waits.
 //! `reference/phb-dma-windows.md` §10.
 
-use super::phb4::{Health, Options, Phb4};
+use super::bridge::{Health, HostBridge, Options};
 use super::regs4::{DLP_ERR_COUNTERS, DLP_TRAIN_CTL, Reg, TrainCtl, group};
 use super::{ioda, windows};
 use crate::arch;
@@ -115,7 +115,7 @@ pub trait SlotReset {
     fn is_link_up(&self) -> bool;
 }
 
-impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
+impl<I: Mmio, R: Ram> SlotReset for HostBridge<I, R> {
     fn reset_tables(&mut self) -> Outcome {
         self.usable()?;
         ioda::alive(&self.regs)?;
@@ -220,7 +220,7 @@ impl<I: Mmio, R: Ram> SlotReset for Phb4<I, R> {
     }
 }
 
-impl<I: Mmio, R: Ram> Phb4<I, R> {
+impl<I: Mmio, R: Ram> HostBridge<I, R> {
     fn next(&mut self, step: Step, ms: u32) -> Result<Progress> {
         self.slot.step = step;
         self.slot.due = arch::timebase().wrapping_add(u64::from(ms) * (arch::TIMEBASE_HZ / 1000));

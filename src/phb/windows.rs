@@ -3,10 +3,10 @@
 //! Window 0 is M32, cut into as many segments as there are PEs, each with a PE in MDT column A. The others are M64
 //! and belong to the OS. `reference/phb-dma-windows.md` §5 and §12.4.
 
+use super::bridge::HostBridge;
 use super::generation::{self, Generation, Ioda};
 use super::ioda::{self, Shadow, TableId};
 use super::phb3::m64;
-use super::phb4::Phb4;
 use crate::error::{Error, Result, why};
 use crate::hw::fault::Outcome;
 use crate::hw::mmio::Mmio;
@@ -176,7 +176,7 @@ pub trait MmioWindows {
     fn enable_m64(&mut self, window: M64, enable: Enable) -> Result;
 }
 
-impl<I: Mmio, R: Ram> MmioWindows for Phb4<I, R> {
+impl<I: Mmio, R: Ram> MmioWindows for HostBridge<I, R> {
     fn map_m32_segment(&mut self, segment: u64, pe: PeNumber) -> Result {
         let segment = self.limits.pe(segment).map_err(|_| Error::Parameter(why("M32 segment")))?.index();
         self.usable()?;
@@ -234,7 +234,7 @@ const fn size_mask(size: u64) -> u64 {
     (size.wrapping_neg() / PAGE) & MASK_FIELD
 }
 
-impl<I: Mmio, R: Ram> Phb4<I, R> {
+impl<I: Mmio, R: Ram> HostBridge<I, R> {
     /// The table's words of a window.
     fn words(&self, window: M64) -> Range<usize> {
         let words = match self.ioda {

@@ -19,7 +19,7 @@ use opalite::hw::xscom::Window;
 use opalite::interrupts::Controller;
 use opalite::mem::{MemoryMap, Region};
 use opalite::opal::dispatch;
-use opalite::phb::phb4::Interrupts;
+use opalite::phb::bridge::Interrupts;
 use opalite::phb::{self, Addresses, Phb};
 use opalite::services::dma::Dma;
 use opalite::services::view::View;

@@ -472,7 +472,7 @@ pub fn reset(fw: &Firmware, args: &Args) -> Result<i64> {
         (4 | 5, Some(port)) => bridge.start_port_reset(port).map(progress),
         (4, None) => bridge.start_reset(Scope::Hot).map(progress),
         (5, None) => bridge.start_reset(Scope::Fundamental).map(progress),
-        (6, _) => Ok(bridge.reset_tables().map(|()| SUCCESS)?),
+        (6, _) => bridge.reset_tables().map(|()| SUCCESS).map_err(Into::into),
         _ => Err(Error::Unsupported(why("reset scope"))),
     };
     announce(fw, slot.bridge, &**bridge);

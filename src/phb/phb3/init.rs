@@ -6,8 +6,8 @@ use crate::error::{Result, why};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::iommu::Kill;
+use crate::phb::bridge::HostBridge;
 use crate::phb::ioda;
-use crate::phb::phb4::Phb4;
 use crate::phb::regs4::{self, LsiSourceId, TCE_TAG_ENABLE};
 use crate::phb::windows::M32_PCI_START;
 use crate::sync::wait_until;
@@ -59,7 +59,7 @@ const FETCH_64: u64 = 1 << (63 - 2);
 /// 32-bit MSIs, 64-bit MSIs, M32.
 const DECODE: u64 = 1 << (63 - 8) | 1 << (63 - 14) | 1 << (63 - 16);
 
-impl<I: Mmio, R: Ram> Phb4<I, R> {
+impl<I: Mmio, R: Ram> HostBridge<I, R> {
     /// Sets up the whole bridge but its link; PERST stays asserted.
     pub(in crate::phb) fn initialise_phb3(&mut self) -> Result {
         pbcq::set_timeouts(&self.stack)?;

@@ -7,9 +7,9 @@ pub(super) mod m64;
 mod pbcq;
 pub mod regs;
 
+use super::bridge::{Facts, HostBridge, Interrupts, Parts, Shadows, Sizes, version};
 use super::generation::{ErrorGroup, Generation, Ioda, Link};
 use super::ioda::{Shadow, TableId};
-use super::phb4::{Facts, Interrupts, Parts, Phb4, Shadows, Sizes, version};
 use super::regs4::{Reg, TceKill};
 use super::stack::{Stack, Windows};
 use super::{diag, regs4};
@@ -157,8 +157,8 @@ pub(super) fn nest(xscom: Arc<dyn Xscom>, bases: [u32; 3]) -> Result<(Stack, Win
     Ok((stack, windows))
 }
 
-impl<I: Mmio, R: Ram> Phb4<I, R> {
-    /// The same as [`Phb4::new`] for a PHB3.
+impl<I: Mmio, R: Ram> HostBridge<I, R> {
+    /// The same as [`HostBridge::new`] for a PHB3.
     pub(super) fn new_phb3(
         parts: Parts<I, R>,
         region: &mut Region,

@@ -6,8 +6,8 @@ use crate::iommu::pool::{PAGE_SHIFT, Use};
 use crate::iommu::registry::{Place, Registry};
 use crate::iommu::tve::{Meaning, Tve};
 use crate::phb::Phb;
+use crate::phb::bridge::Health;
 use crate::phb::dma::PhbOption;
-use crate::phb::phb4::Health;
 use crate::services::dma::slots::reach;
 
 /// Which text this is.

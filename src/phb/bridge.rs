@@ -72,7 +72,7 @@ pub(super) struct Sizes {
 
 /// A bridge of POWER8, POWER9 or POWER10, with its registers in `I` and memory in `R`.
 #[derive(Debug)]
-pub struct Phb4<I, R> {
+pub struct HostBridge<I, R> {
     pub(super) regs: I,
     pub(super) ram: R,
     pub(super) stack: Stack,
@@ -162,7 +162,7 @@ pub struct Parts<I, R> {
     pub windows: Windows,
 }
 
-impl<I: Mmio, R: Ram> Phb4<I, R> {
+impl<I: Mmio, R: Ram> HostBridge<I, R> {
     /// Opens the bridge's windows, lets it out of reset, takes memory for its tables and sets it up. The link stays
     /// down: [`super::reset::SlotReset::start_link`] is next.
     ///
@@ -209,7 +209,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
         Ok(phb)
     }
 
-    /// Puts a bridge together, with memory for its tables, that [`Phb4::initialise`] is to set up.
+    /// Puts a bridge together, with memory for its tables, that [`HostBridge::initialise`] is to set up.
     pub(super) fn assemble(parts: Parts<I, R>, facts: Facts, shadows: Shadows, region: &mut Region) -> Self {
         let Parts { regs, ram, stack, generation, identity, windows } = parts;
         let limits = PeLimits::new(facts.sizes.pes);
@@ -316,7 +316,7 @@ impl<I: Mmio, R: Ram> Phb4<I, R> {
 /// From the end of reset to the first access.
 const SETTLE_US: u64 = 1000;
 
-impl<I: Mmio, R: Ram> Phb for Phb4<I, R> {
+impl<I: Mmio, R: Ram> Phb for HostBridge<I, R> {
     #[inline(always)]
     fn info(&self) -> &PhbInfo {
         &self.info
