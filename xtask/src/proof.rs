@@ -43,7 +43,7 @@ pub fn initrd(base: &Path, name: &str, more: Archive) -> Result<PathBuf> {
     bytes.extend(more.finish());
     let stem = base.file_stem().context("a file name")?.to_string_lossy();
     let file = base.with_file_name(format!("{stem}-{name}.cpio"));
-    move_in_place(&file, |own| Ok(fs::write(own, &bytes)?))?;
+    paths::put_bytes(&file, &bytes)?;
     Ok(file)
 }
 
@@ -57,7 +57,7 @@ fn compile(folder: &str) -> Result<PathBuf> {
     sources.retain(|path| path.extension().is_some_and(|extension| extension == "c" || extension == "S"));
     sources.sort();
     let file = paths::out()?.join(format!("{folder}-proof"));
-    move_in_place(&file, |own| {
+    paths::put(&file, |own| {
         let mut command = Command::new(COMPILER);
         command.args([
             "-std=gnu11",
@@ -75,14 +75,6 @@ fn compile(folder: &str) -> Result<PathBuf> {
             .with_context(|| format!("compiling tests/{folder}"))
     })?;
     Ok(file)
-}
-
-/// Two cases may make the same file at a time: each makes its own and moves it in place.
-fn move_in_place(file: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let folder = file.parent().context("a folder")?;
-    let own = tempfile::Builder::new().prefix(".making-").tempfile_in(folder)?.into_temp_path();
-    make(&own)?;
-    own.persist(file).with_context(|| format!("moving to {}", file.display()))
 }
 
 /// One check per line of the program. Without its last line, or with another number of lines than that says, it failed.
