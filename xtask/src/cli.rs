@@ -30,10 +30,10 @@ pub enum Command {
     Test {
         /// host: no QEMU. qemu: our payload in the kernel's place. linux: Debian's kernels. nested: a KVM guest in one
         part: Option<Part>,
-        /// Only cases whose name contains this
+        /// Of linux or nested: only cases whose name contains this
         #[arg(long)]
         only: Option<String>,
-        /// Run the Linux cases with this firmware: skiboot, or an image
+        /// Boot this firmware in place of ours: skiboot, or an image
         #[arg(long)]
         firmware: Option<String>,
     },

@@ -95,19 +95,30 @@ pub fn qemu(version: &str) -> Result<PathBuf> {
         let mut apt = Apt::new(host.trim(), &without_qemu(&status))?;
         apt.update()?;
         let versions = apt.versions("qemu-system-ppc")?;
-        let wanted = |found: &str| found.split(':').next_back().is_some_and(|v| v.starts_with(version));
-        let Some((_, suite)) = versions.iter().find(|(found, _)| wanted(found)) else {
-            let seen: Vec<_> = versions.iter().map(|(found, _)| found.as_str()).collect();
-            bail!(
-                "the mirror has no qemu-system-ppc {version} (it has: {}); give --qemu PATH",
-                seen.join(", ")
-            );
-        };
+        let suite = suite_of(version, &versions)?;
         let names =
             apt.closure(suite, &["qemu-system-ppc", "qemu-system-data", "qemu-system-common", "ipxe-qemu"])?;
         apt.unpack(&names, &place)
     })?;
     Ok(place)
+}
+
+/// The suite with a QEMU of this version, of those that the mirror has with their suites.
+pub fn suite_of<'a>(version: &str, versions: &'a [(String, String)]) -> Result<&'a str> {
+    let wanted = |found: &str| {
+        let number = found.split(':').next_back().and_then(|found| found.strip_prefix(version));
+        number.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
+    };
+    match versions.iter().find(|(found, _)| wanted(found)) {
+        Some((_, suite)) => Ok(suite),
+        None => {
+            let seen: Vec<_> = versions.iter().map(|(found, _)| found.as_str()).collect();
+            bail!(
+                "the mirror has no qemu-system-ppc {version} (it has: {}); give --qemu PATH",
+                seen.join(", ")
+            )
+        }
+    }
 }
 
 /// The tree of an unpacked QEMU for the guest's architecture with all its libraries, fetched if it isn't there.

@@ -8,7 +8,7 @@ use crate::{
     checks::{self, Expect},
     cli::Part,
     console::{self, Limits},
-    elf,
+    elf, endings,
     fetch::Kernel,
     image, kexec, nested, parallel, paths, payload,
     proof::{self, Proof},
@@ -62,6 +62,7 @@ impl Sum {
 
 /// Runs the parts and fails if anything did.
 pub fn run(part: Option<Part>, only: Option<&str>, firmware: Option<&str>) -> Result<()> {
+    refuse_what_has_no_effect(part, only, firmware)?;
     let sum = Sum::default();
     let wanted = |one: Part| part.is_none_or(|part| part == one);
     if wanted(Part::Host) {
@@ -73,14 +74,14 @@ pub fn run(part: Option<Part>, only: Option<&str>, firmware: Option<&str>) -> Re
     if wanted(Part::Qemu) {
         tell("payload", payload::run(firmware), &sum);
         if firmware.is_none() {
+            tell("endings", endings::run(), &sum);
             tell("cost", bench::kept(), &sum);
         }
     }
     if wanted(Part::Linux) {
         tell("linux", linux(only, firmware, &sum), &sum);
     }
-    // Without a part, `only` names Linux cases.
-    if wanted(Part::Nested) && (part.is_some() || only.is_none()) {
+    if wanted(Part::Nested) {
         tell("nested", nested::run(only, firmware, &sum), &sum);
     }
     let failed = sum.failed.into_inner().expect("no panic while counting");
@@ -89,6 +90,16 @@ pub fn run(part: Option<Part>, only: Option<&str>, firmware: Option<&str>) -> Re
         true => Ok(()),
         false => bail!("failed: {}", failed.join(", ")),
     }
+}
+
+fn refuse_what_has_no_effect(part: Option<Part>, only: Option<&str>, firmware: Option<&str>) -> Result<()> {
+    if only.is_some() && !matches!(part, Some(Part::Linux | Part::Nested)) {
+        bail!("--only chooses cases of one part: test linux --only NAME, or test nested --only NAME");
+    }
+    if firmware.is_some() && part == Some(Part::Host) {
+        bail!("--firmware is what a machine boots, and the host tests boot none");
+    }
+    Ok(())
 }
 
 fn tell(name: &str, result: Result<Vec<Check>>, sum: &Sum) {
@@ -330,6 +341,15 @@ mod tests {
         let text = "running 2 tests\ntest result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n\
                     test result: FAILED. 5 passed; 1 failed; 0 ignored\n";
         assert_eq!(counts(text), (7, 1));
+    }
+
+    #[test]
+    fn an_option_without_effect_is_refused() {
+        let taken = |part, only, firmware| refuse_what_has_no_effect(part, only, firmware).is_ok();
+        assert!(taken(Some(Part::Linux), Some("x"), Some("y")) && taken(Some(Part::Nested), Some("x"), None));
+        assert!(taken(None, None, Some("skiboot")) && taken(Some(Part::Qemu), None, Some("skiboot")));
+        assert!(!taken(None, Some("x"), None) && !taken(Some(Part::Host), Some("x"), None));
+        assert!(!taken(Some(Part::Qemu), Some("x"), None) && !taken(Some(Part::Host), None, Some("skiboot")));
     }
 
     #[test]
