@@ -56,12 +56,12 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Fetch kernels, busybox and QEMU into the cache
+    /// Fetch what boots and tests need, so that they need no network: kernels, busybox, QEMU, compilers
     Fetch {
         /// Fetch anew what is there already
         #[arg(long)]
         refresh: bool,
-        /// The 6.12 kernel with 64 KiB pages too
+        /// The 6.12 kernel with 64 KiB pages too, which the tests need and boots don't
         #[arg(long)]
         with_64k: bool,
     },

@@ -1,6 +1,6 @@
 //! What a boot needs from Debian, each in a folder of the cache that is complete or absent: kernels, busybox, QEMU.
 
-use crate::{packages::Apt, paths, report, tools};
+use crate::{packages::Apt, paths, proof, report, toolchain::Toolchain, tools};
 use anyhow::{Context, Result, bail};
 use std::{
     fs::{self, File},
@@ -134,7 +134,8 @@ pub fn guest_qemu() -> Result<PathBuf> {
     Ok(place)
 }
 
-/// Fetches everything that the tests use.
+/// Fetches and installs everything that the tests use: after it they need no network. The kernel with 64 KiB pages is
+/// large, and a boot by hand doesn't need it.
 pub fn everything(refresh: bool, with_64k: bool) -> Result<()> {
     if refresh {
         for name in ["kernel", "busybox", "kexec", "qemu", "qemu-ppc64el"] {
@@ -153,6 +154,17 @@ pub fn everything(refresh: bool, with_64k: bool) -> Result<()> {
     for version in ["7.2", "10.0"] {
         println!("QEMU {version}: {}", crate::qemu::Qemu::select(version)?.describe());
     }
+    println!("QEMU for the guest: {}", guest_qemu()?.display());
+    println!("C compiler: {}", proof::compiler()?.display());
+    println!("Rust compiler of the image: {}", Toolchain::ready()?.describe());
+    crates()
+}
+
+/// What the host tests, the payload and the image are made of beside this tool.
+fn crates() -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    tools::output(Command::new(cargo).args(["fetch", "--locked"]).current_dir(paths::root()))?;
+    println!("crates: those of Cargo.lock");
     Ok(())
 }
 

@@ -47,18 +47,24 @@ pub fn initrd(base: &Path, name: &str, more: Archive) -> Result<PathBuf> {
     Ok(file)
 }
 
-fn compile(folder: &str) -> Result<PathBuf> {
+/// Installs the compiler if it isn't there, and says where it is.
+pub fn compiler() -> Result<PathBuf> {
     let headers = Path::new("/usr/powerpc64le-linux-gnu/include/linux/vfio.h");
     if tools::find(COMPILER).is_none() || !headers.is_file() {
-        tools::install(PACKAGES, &format!("compiling tests/{folder}"))?;
+        tools::install(PACKAGES, "compiling tests/vfio and tests/kvm")?;
     }
+    tools::find(COMPILER).with_context(|| format!("the packages brought no {COMPILER}"))
+}
+
+fn compile(folder: &str) -> Result<PathBuf> {
+    let compiler = compiler()?;
     let mut sources: Vec<_> =
         fs::read_dir(paths::root().join("tests").join(folder))?.flatten().map(|entry| entry.path()).collect();
     sources.retain(|path| path.extension().is_some_and(|extension| extension == "c" || extension == "S"));
     sources.sort();
     let file = paths::out()?.join(format!("{folder}-proof"));
     paths::put(&file, |own| {
-        let mut command = Command::new(COMPILER);
+        let mut command = Command::new(&compiler);
         command.args([
             "-std=gnu11",
             "-D_GNU_SOURCE",
