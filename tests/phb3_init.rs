@@ -221,23 +221,6 @@ fn windows_of_the_root_port_are_the_os_s_and_reach_hardware() {
 }
 
 #[test]
-fn tables_lie_in_firmware_s_region_aligned_to_their_size() {
-    let machine = machine();
-    let mut all = Vec::new();
-    for bridge in phb::all(machine.fw.phbs) {
-        let bridge = bridge.lock();
-        let info = bridge.info();
-        for (address, size) in [info.rtt, info.peltv, info.pest, info.ivt.expect("IVT")] {
-            assert_eq!(address % size, 0);
-            assert!(!machine.fw.memory.is_os_ram(address, size));
-            all.push(address..address + size);
-        }
-    }
-    all.sort_by_key(|range| range.start);
-    assert!(all.windows(2).all(|pair| pair[0].end <= pair[1].start), "tables overlap");
-}
-
-#[test]
 fn old_errors_are_cleared_on_the_way() {
     let machine = machine();
     let writes = machine.models[0].writes();

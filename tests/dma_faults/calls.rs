@@ -217,8 +217,7 @@ fn invalid_leaves_the_pe_frozen_and_away_from_eeh() {
     }
     // The OS ends it with the standard call; then the PE faults anew.
     assert_eq!(machine.call(26, [0, 1, 3]), SUCCESS);
-    machine.fault(0, 1, 2 * PAGE);
-    assert_eq!(machine.read(0).address, 2 * PAGE);
+    machine.fault_is_told(0, 1);
 }
 
 #[test]
@@ -237,8 +236,7 @@ fn failure_hands_the_pe_to_eeh() {
     assert_eq!(machine.error_of(1), (1, 3, 4), "until it is cleared");
     assert_eq!(machine.call(26, [1, 1, 3]), SUCCESS);
     assert_eq!(machine.error_of(1), NO_ERROR);
-    machine.fault(1, 1, 2 * PAGE);
-    assert_eq!(machine.read(1).address, 2 * PAGE, "its faults are records still");
+    machine.fault_is_told(1, 1);
 }
 
 #[test]
@@ -257,6 +255,7 @@ fn the_tree_names_calls_event_and_queue() {
 fn extension_tokens_differ() -> bool {
     let mut tokens: Vec<_> = opalite::opal::extension::tokens().collect();
     let all = tokens.len();
+    tokens.sort_by_key(|&(_, token)| token);
     tokens.dedup_by_key(|&mut (_, token)| token);
     tokens.len() == all
 }

@@ -164,8 +164,7 @@ fn clearing_the_freeze_withdraws_the_record() {
         let other = machine.read(0);
         assert_eq!((other.pe, other.more), (2, 0), "the other's stays");
         assert_eq!(machine.events(), 0);
-        machine.fault(0, 1, 2 * PAGE);
-        assert_eq!(machine.read(0).address, 2 * PAGE);
+        machine.fault_is_told(0, 1);
     }
 }
 
@@ -178,8 +177,7 @@ fn letting_mmio_go_on_keeps_the_record() {
     let record = machine.read(0);
     assert_eq!(machine.respond(0, record.cookie, MENDED), SUCCESS);
     assert_eq!(machine.freeze_of(0, 1), 0);
-    machine.fault(0, 1, 2 * PAGE);
-    assert_eq!(machine.read(0).address, 2 * PAGE);
+    machine.fault_is_told(0, 1);
 }
 
 #[test]

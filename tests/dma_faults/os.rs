@@ -196,6 +196,14 @@ impl Machine {
         assert_eq!(self.store(phb, pe, address, 1), Err(FaultKind::PageFault));
         assert!(self.take_interrupts() > 0, "the bridge interrupts");
     }
+
+    /// A PE's faults are records still, or again.
+    #[track_caller]
+    pub fn fault_is_told(&self, phb: u64, pe: u64) {
+        self.fault(phb, pe, 2 * PAGE);
+        let record = self.read(phb);
+        assert_eq!((u64::from(record.pe), record.address), (pe, 2 * PAGE));
+    }
 }
 
 fn kind(fault: DmaFault, pe: u64) -> FaultKind {

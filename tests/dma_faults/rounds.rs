@@ -1,4 +1,5 @@
 //! Thousands of rounds in which several PEs of several bridges fault at once while others go on.
+//! `OPALITE_FAULT_ROUNDS` is how many, `OPALITE_SEED` where the random numbers begin.
 
 use super::os::{DMA_FAULT, FAILURE, INVALID, MENDED, PAGE, PAGES, READ, WRITE, asking, rid};
 use crate::machine::random::{Random, setting};
@@ -39,8 +40,8 @@ impl Access {
 
 #[test]
 fn every_fault_is_told_once_and_nobody_else_is_disturbed() {
-    let rounds = setting("FAULT_ROUNDS", 10_000);
-    let mut random = Random::new(setting("FAULT_SEED", 4));
+    let rounds = setting("OPALITE_FAULT_ROUNDS", 10_000);
+    let mut random = Random::new(setting("OPALITE_SEED", 4));
     let machine = asking(BRIDGES, PES);
     for (phb, pe) in all() {
         machine.set_tce(phb, pe, GOOD, READ | WRITE);

@@ -145,24 +145,6 @@ impl PciDevice {
         self
     }
 
-    /// An I/O BAR of `size` bytes.
-    pub fn bar_io(self, index: u16, size: u32) -> Self {
-        self.define(BAR0 + 4 * index, 1, !(size - 1) & !3, 0);
-        self
-    }
-
-    /// An expansion ROM BAR of a type 0 function.
-    pub fn rom(self, size: u32) -> Self {
-        self.define(0x30, 0, !(size - 1) | 1, 0);
-        self
-    }
-
-    /// Subsystem vendor and device of a type 0 function.
-    pub fn subsystem(self, vendor: u16, device: u16) -> Self {
-        self.define(0x2c, u32::from(vendor) | u32::from(device) << 16, 0, 0);
-        self
-    }
-
     /// A PCI Express capability (version 2) that can do payloads of `128 << payload` bytes.
     pub fn express(self, port: PortType, payload: u32) -> Self {
         let at = self.add_capability(0x10, 0x3c);

@@ -18,10 +18,9 @@ probe 'r:nested/window_rc opal_pci_map_pe_dma_window rc=$retval:s64'
 probe 'p:nested/bypass opal_pci_map_pe_dma_window_real phb=%gpr3:x64 pe=%gpr4:u64 window=%gpr5:u64 start=%gpr6:x64 size=%gpr7:x64'
 probe 'r:nested/bypass_rc opal_pci_map_pe_dma_window_real rc=$retval:s64'
 probe 'r:nested/attach kvm_spapr_tce_attach_iommu_group rc=$retval:s64'
-probe 'r:nested/put kvmppc_h_put_tce rc=$retval:s64'
 probe 'r:nested/indirect kvmppc_h_put_tce_indirect rc=$retval:s64'
 probe 'r:nested/stuff kvmppc_h_stuff_tce rc=$retval:s64'
-for event in put indirect stuff; do histogram nested/$event rc; done
+for event in indirect stuff; do histogram nested/$event rc; done
 histogram powerpc/opal_entry opcode
 for event in window window_rc bypass bypass_rc attach; do echo 1 >$trace/events/nested/$event/enable; done
 
@@ -65,7 +64,7 @@ else
     say "disk-after failed the disk didn't come back"
 fi
 echo 0 >$trace/events/nested/enable
-for event in put indirect stuff; do histogram_of "hcall-$event" nested/$event; done
+for event in indirect stuff; do histogram_of "hcall-$event" nested/$event; done
 histogram_of opal powerpc/opal_entry
 sed -n 's/^.*: tracing_mark_write: /mark /p; s/^.*\.[0-9]*: \([a-z_]*\): (\([^)]*\)) /\1 /p' $trace/trace |
     while read -r line; do say "trace $line"; done

@@ -4,7 +4,7 @@ use crate::{
     board::Board,
     checks::{self, Expect},
     cli::BootOptions,
-    console::{self, Limits, Outcome},
+    console::{self, Ending, Limits, Outcome},
     fetch::{self, Kernel},
     image, initramfs, paths,
     qemu::{Launch, Qemu},
@@ -146,10 +146,14 @@ pub fn demonstrate(options: &BootOptions) -> Result<()> {
     ));
     let booted = plan.run()?;
     let log = keep_log("boot", &booted.outcome.console)?;
+    let advice = match booted.outcome.ending {
+        Ending::Timeout(_) => "; give it longer with --timeout SECONDS",
+        _ => "",
+    };
     if !ours {
         return match booted.outcome.ending {
-            console::Ending::Ended => Ok(()),
-            other => bail!("{}", other.sentence()),
+            Ending::Ended => Ok(()),
+            other => bail!("{}{advice}", other.sentence()),
         };
     }
     let checks = checks::judge(&booted, DEMO_EXPECT);
@@ -167,7 +171,7 @@ pub fn demonstrate(options: &BootOptions) -> Result<()> {
     );
     match checks.iter().find(|check| !check.passed()) {
         None => Ok(()),
-        Some(check) => bail!("{}: {}", check.name, check.result.clone().err().unwrap_or_default()),
+        Some(check) => bail!("{}: {}{advice}", check.name, check.result.clone().err().unwrap_or_default()),
     }
 }
 

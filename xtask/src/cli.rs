@@ -30,10 +30,10 @@ pub enum Command {
     Test {
         /// host: no QEMU. qemu: our payload in the kernel's place. linux: Debian's kernels. nested: a KVM guest in one
         part: Option<Part>,
-        /// Only cases whose name contains this
+        /// Of linux or nested: only cases whose name contains this
         #[arg(long)]
         only: Option<String>,
-        /// Run the Linux cases with this firmware: skiboot, or an image
+        /// Boot this firmware in place of ours: skiboot, or an image
         #[arg(long)]
         firmware: Option<String>,
     },
@@ -56,12 +56,12 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Fetch kernels, busybox and QEMU into the cache
+    /// Fetch what boots and tests need, so that they need no network: kernels, busybox, QEMU, compilers
     Fetch {
         /// Fetch anew what is there already
         #[arg(long)]
         refresh: bool,
-        /// The 6.12 kernel with 64 KiB pages too
+        /// The 6.12 kernel with 64 KiB pages too, which the tests need and boots don't
         #[arg(long)]
         with_64k: bool,
     },

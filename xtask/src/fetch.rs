@@ -1,6 +1,6 @@
 //! What a boot needs from Debian, each in a folder of the cache that is complete or absent: kernels, busybox, QEMU.
 
-use crate::{packages::Apt, paths, report, tools};
+use crate::{packages::Apt, paths, proof, report, toolchain::Toolchain, tools};
 use anyhow::{Context, Result, bail};
 use std::{
     fs::{self, File},
@@ -95,19 +95,30 @@ pub fn qemu(version: &str) -> Result<PathBuf> {
         let mut apt = Apt::new(host.trim(), &without_qemu(&status))?;
         apt.update()?;
         let versions = apt.versions("qemu-system-ppc")?;
-        let wanted = |found: &str| found.split(':').next_back().is_some_and(|v| v.starts_with(version));
-        let Some((_, suite)) = versions.iter().find(|(found, _)| wanted(found)) else {
-            let seen: Vec<_> = versions.iter().map(|(found, _)| found.as_str()).collect();
-            bail!(
-                "the mirror has no qemu-system-ppc {version} (it has: {}); give --qemu PATH",
-                seen.join(", ")
-            );
-        };
+        let suite = suite_of(version, &versions)?;
         let names =
             apt.closure(suite, &["qemu-system-ppc", "qemu-system-data", "qemu-system-common", "ipxe-qemu"])?;
         apt.unpack(&names, &place)
     })?;
     Ok(place)
+}
+
+/// The suite with a QEMU of this version, of those that the mirror has with their suites.
+pub fn suite_of<'a>(version: &str, versions: &'a [(String, String)]) -> Result<&'a str> {
+    let wanted = |found: &str| {
+        let number = found.split(':').next_back().and_then(|found| found.strip_prefix(version));
+        number.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
+    };
+    match versions.iter().find(|(found, _)| wanted(found)) {
+        Some((_, suite)) => Ok(suite),
+        None => {
+            let seen: Vec<_> = versions.iter().map(|(found, _)| found.as_str()).collect();
+            bail!(
+                "the mirror has no qemu-system-ppc {version} (it has: {}); give --qemu PATH",
+                seen.join(", ")
+            )
+        }
+    }
 }
 
 /// The tree of an unpacked QEMU for the guest's architecture with all its libraries, fetched if it isn't there.
@@ -123,7 +134,8 @@ pub fn guest_qemu() -> Result<PathBuf> {
     Ok(place)
 }
 
-/// Fetches everything that the tests use.
+/// Fetches and installs everything that the tests use: after it they need no network. The kernel with 64 KiB pages is
+/// large, and a boot by hand doesn't need it.
 pub fn everything(refresh: bool, with_64k: bool) -> Result<()> {
     if refresh {
         for name in ["kernel", "busybox", "kexec", "qemu", "qemu-ppc64el"] {
@@ -142,6 +154,17 @@ pub fn everything(refresh: bool, with_64k: bool) -> Result<()> {
     for version in ["7.2", "10.0"] {
         println!("QEMU {version}: {}", crate::qemu::Qemu::select(version)?.describe());
     }
+    println!("QEMU for the guest: {}", guest_qemu()?.display());
+    println!("C compiler: {}", proof::compiler()?.display());
+    println!("Rust compiler of the image: {}", Toolchain::ready()?.describe());
+    crates()
+}
+
+/// What the host tests, the payload and the image are made of beside this tool.
+fn crates() -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    tools::output(Command::new(cargo).args(["fetch", "--locked"]).current_dir(paths::root()))?;
+    println!("crates: those of Cargo.lock");
     Ok(())
 }
 

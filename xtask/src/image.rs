@@ -22,8 +22,8 @@ pub fn build(board: &Board) -> Result<Image> {
     if raw.len() as u64 > board.size_limit {
         bail!("the image has {} bytes, which is more than the {} it may have", raw.len(), board.size_limit);
     }
-    fs::write(paths::elf(), &built)?;
-    fs::write(paths::lid(), &raw)?;
+    paths::put_bytes(&paths::elf(), &built)?;
+    paths::put_bytes(&paths::lid(), &raw)?;
     Ok(Image { lid: paths::lid(), size: raw.len() })
 }
 

@@ -51,11 +51,8 @@ pub fn build(name: &str, busybox: &Path, modules: Option<&Path>) -> Result<PathB
         order += &format!("{}:{}\n", module.name, module.needs.join(" "));
     }
     archive.file("modules/needs", false, order.as_bytes());
-    // Two xtasks may build the same file: each writes its own and moves it in place.
     let file = paths::out()?.join(format!("initramfs-{name}.cpio"));
-    let own = paths::unshared(&file);
-    fs::write(&own, archive.finish())?;
-    fs::rename(&own, &file)?;
+    paths::put_bytes(&file, &archive.finish())?;
     Ok(file)
 }
 

@@ -1,6 +1,6 @@
 //! Starting the kernel from itself: Debian's kexec, and the kernel's file, are brought into the guest for that.
 
-use crate::{cpio::Archive, fetch, paths};
+use crate::{cpio::Archive, fetch, proof};
 use anyhow::{Context, Result};
 use std::{
     fs,
@@ -27,12 +27,5 @@ pub fn initrd(base: &Path, kernel: &Path) -> Result<PathBuf> {
         archive.file(name, true, &fs::read(place)?);
     }
     archive.file("vmlinux", false, &fs::read(kernel).context("reading the kernel")?);
-    let mut bytes = fs::read(base).with_context(|| format!("reading {}", base.display()))?;
-    bytes.extend(archive.finish());
-    let stem = base.file_stem().context("a file name")?.to_string_lossy();
-    let file = base.with_file_name(format!("{stem}-kexec.cpio"));
-    let own = paths::unshared(&file);
-    fs::write(&own, &bytes)?;
-    fs::rename(&own, &file)?;
-    Ok(file)
+    proof::initrd(base, "kexec", archive)
 }

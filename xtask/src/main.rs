@@ -11,6 +11,7 @@ mod cli;
 mod console;
 mod cpio;
 mod elf;
+mod endings;
 mod excused;
 mod fetch;
 mod image;
@@ -74,7 +75,7 @@ fn run(cli: cli::Cli) -> Result<()> {
 }
 
 fn clean(cache: bool) -> Result<()> {
-    for name in ["opalite", "firmware", "firmware-again", "payload"] {
+    for name in ["opalite", "firmware", "firmware-again", "payload", "mutants"] {
         fetch::remove(&paths::target().join(name))?;
     }
     for file in [paths::lid(), paths::elf()] {

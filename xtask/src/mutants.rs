@@ -1,15 +1,18 @@
 //! `cargo xtask mutants`: plants one fault at a time into a copy of the source and shows which test notices. A test ring
-//! that lets one live has a hole.
+//! that lets one live has a hole. A test that isn't done in time noticed its fault: without the fault it was.
 
-use crate::{console, paths, report};
+use crate::{
+    console, paths, report,
+    tools::{self, Run},
+};
 use anyhow::{Context, Result, bail};
 use regex::Regex;
 use std::{
     env, fs,
     ops::RangeInclusive,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::Instant,
+    process::Command,
+    time::{Duration, Instant},
 };
 
 /// A fault: in `file`, the one occurrence of `find` becomes `replace`.
@@ -135,6 +138,9 @@ const MUTANTS: &[Mutant] = &[
     },
 ];
 
+/// How long the host tests of the copy may take to build.
+const BUILDING: Duration = Duration::from_secs(1800);
+
 /// Where a mutant meets its first test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Ring {
@@ -230,6 +236,14 @@ impl Stage {
             Self::Linux(case) => format!("linux {case}"),
         }
     }
+
+    /// Several times what it takes. Each QEMU has a shorter limit of its own.
+    fn limit(&self) -> Duration {
+        match self {
+            Self::Unit | Self::Tests(_) | Self::Host => Duration::from_secs(900),
+            Self::Qemu | Self::Linux(_) => Duration::from_secs(2400),
+        }
+    }
 }
 
 /// A copy of the project with a target folder of its own, both kept between runs.
@@ -262,23 +276,29 @@ impl Copy {
     /// The first failure of a stage.
     fn look(&self, stage: &Stage) -> Result<Option<String>> {
         report::step(&stage.name());
+        let chosen: &[&str] = match stage {
+            Stage::Unit => &["--lib"],
+            Stage::Tests(name) => &["--test", name],
+            _ => &[],
+        };
         let mut command = match stage {
-            Stage::Unit => self.cargo(&["--lib"]),
-            Stage::Tests(name) => self.cargo(&["--test", name]),
-            Stage::Host => self.cargo(&[]),
+            Stage::Unit | Stage::Tests(_) | Stage::Host => {
+                // Apart: a build that is slow notices nothing.
+                let built = tools::bounded(self.cargo(chosen).arg("--no-run"), BUILDING)?;
+                if !built.succeeded() {
+                    bail!("the copy doesn't build, or not in {} s:\n{}", BUILDING.as_secs(), built.errors);
+                }
+                self.cargo(chosen)
+            }
             Stage::Qemu => self.xtask(&["test", "qemu"])?,
             Stage::Linux(case) => self.xtask(&["test", "linux", "--only", case])?,
         };
-        let output = command.stdin(Stdio::null()).output().context("starting the tests")?;
-        let errors = String::from_utf8_lossy(&output.stderr);
-        if errors.contains("could not compile") || errors.contains("doesn't build") {
-            bail!("the copy doesn't build:\n{errors}");
+        let limit = stage.limit();
+        let run = tools::bounded(&mut command, limit)?;
+        if run.errors.contains("doesn't build") {
+            bail!("the copy doesn't build:\n{}", run.errors);
         }
-        if output.status.success() {
-            return Ok(None);
-        }
-        let text = String::from_utf8_lossy(&output.stdout);
-        Ok(Some(first_failure(&text).unwrap_or_else(|| errors.trim().to_string())))
+        Ok(noticed(&run, limit))
     }
 
     fn cargo(&self, arguments: &[&str]) -> Command {
@@ -305,6 +325,15 @@ fn planted(mutant: &Mutant, text: &str) -> Result<String> {
             mutant.name,
             mutant.file
         ),
+    }
+}
+
+/// What a run of tests complained of. A fault that makes a test hang is noticed too: without it the test ends in time.
+fn noticed(run: &Run, limit: Duration) -> Option<String> {
+    match run.status {
+        None => Some(format!("not done after {} s", limit.as_secs())),
+        Some(status) if status.success() => None,
+        Some(_) => Some(first_failure(&run.output).unwrap_or_else(|| run.errors.trim().to_string())),
     }
 }
 
@@ -369,6 +398,17 @@ mod tests {
         assert_eq!(first_failure("test a ... ok\ntest b::c ... FAILED\n").as_deref(), Some("b::c"));
         assert_eq!(first_failure("  ok      x\n  FAILED  xics: hangs\n").as_deref(), Some("xics: hangs"));
         assert_eq!(first_failure("test a ... ok\n"), None);
+    }
+
+    #[test]
+    fn a_test_that_hangs_has_noticed_its_fault() {
+        let run = |script: &str| {
+            let limit = Duration::from_millis(500);
+            noticed(&tools::bounded(Command::new("sh").args(["-c", script]), limit).unwrap(), limit)
+        };
+        assert_eq!(run("true"), None);
+        assert_eq!(run("echo test b::c ... FAILED; exit 101").as_deref(), Some("b::c"));
+        assert_eq!(run("sleep 60").as_deref(), Some("not done after 0 s"));
     }
 
     #[test]

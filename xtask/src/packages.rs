@@ -119,17 +119,7 @@ impl Apt {
             self.update()?;
             download(self).map_err(|second| anyhow!("{second}; before that: {first}; {}", self.advice()))?;
         }
-        for deb in fs::read_dir(&debs)?.flatten() {
-            tools::output(Command::new("dpkg-deb").arg("-x").arg(deb.path()).arg(&tree))
-                .context("a downloaded package can't be unpacked: run the fetch again")?;
-        }
-        // Another run may have been quicker; its result is as good.
-        if let Err(error) = fs::rename(&tree, place)
-            && !place.is_dir()
-        {
-            return Err(error).with_context(|| format!("moving to {}", place.display()));
-        }
-        Ok(())
+        unpack_all(&debs, &tree, place)
     }
 
     fn missing(&self, what: &str) -> anyhow::Error {
@@ -146,6 +136,21 @@ impl Apt {
             )
         }
     }
+}
+
+/// Unpacks every package of a folder into `tree`, which becomes `place` when it is complete.
+fn unpack_all(debs: &Path, tree: &Path, place: &Path) -> Result<()> {
+    for deb in fs::read_dir(debs)?.flatten() {
+        tools::output(Command::new("dpkg-deb").arg("-x").arg(deb.path()).arg(tree))
+            .context("a downloaded package can't be unpacked: run the fetch again")?;
+    }
+    // Another run may have been quicker; its result is as good.
+    if let Err(error) = fs::rename(tree, place)
+        && !place.is_dir()
+    {
+        return Err(error).with_context(|| format!("moving to {}", place.display()));
+    }
+    Ok(())
 }
 
 /// The private entries: the system's own mirror with the suites where our packages are.
@@ -233,5 +238,21 @@ mod tests {
         let text = "Remv x [1]\nInst libfoo (1.2-3 Debian:12/oldstable [amd64]) []\n\
                     Inst bar [0.9] (1.0 Debian:12 [all])\nConf bar (1.0 Debian:12 [all])\n";
         assert_eq!(parse_simulation(text), ["libfoo=1.2-3", "bar=1.0"]);
+    }
+
+    #[test]
+    fn a_package_that_was_cut_off_ends_with_a_sentence_and_leaves_nothing_in_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let [debs, tree, place] = ["debs", "tree", "place"].map(|name| folder.path().join(name));
+        fs::create_dir(&debs).unwrap();
+        fs::create_dir(&tree).unwrap();
+        // A .deb is an archive of ar; of this one the second member's content is missing.
+        let member =
+            |name: &str, size: usize| format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`\n", 0, 0, 0, 644);
+        let head = format!("!<arch>\n{}2.0\n{}", member("debian-binary", 4), member("control.tar.xz", 1000));
+        fs::write(debs.join("x.deb"), head).unwrap();
+        let words = format!("{:#}", unpack_all(&debs, &tree, &place).unwrap_err());
+        assert!(words.contains("can't be unpacked: run the fetch again"), "{words}");
+        assert!(!place.exists());
     }
 }

@@ -43,22 +43,28 @@ pub fn initrd(base: &Path, name: &str, more: Archive) -> Result<PathBuf> {
     bytes.extend(more.finish());
     let stem = base.file_stem().context("a file name")?.to_string_lossy();
     let file = base.with_file_name(format!("{stem}-{name}.cpio"));
-    move_in_place(&file, |own| Ok(fs::write(own, &bytes)?))?;
+    paths::put_bytes(&file, &bytes)?;
     Ok(file)
 }
 
-fn compile(folder: &str) -> Result<PathBuf> {
+/// Installs the compiler if it isn't there, and says where it is.
+pub fn compiler() -> Result<PathBuf> {
     let headers = Path::new("/usr/powerpc64le-linux-gnu/include/linux/vfio.h");
     if tools::find(COMPILER).is_none() || !headers.is_file() {
-        tools::install(PACKAGES, &format!("compiling tests/{folder}"))?;
+        tools::install(PACKAGES, "compiling tests/vfio and tests/kvm")?;
     }
+    tools::find(COMPILER).with_context(|| format!("the packages brought no {COMPILER}"))
+}
+
+fn compile(folder: &str) -> Result<PathBuf> {
+    let compiler = compiler()?;
     let mut sources: Vec<_> =
         fs::read_dir(paths::root().join("tests").join(folder))?.flatten().map(|entry| entry.path()).collect();
     sources.retain(|path| path.extension().is_some_and(|extension| extension == "c" || extension == "S"));
     sources.sort();
     let file = paths::out()?.join(format!("{folder}-proof"));
-    move_in_place(&file, |own| {
-        let mut command = Command::new(COMPILER);
+    paths::put(&file, |own| {
+        let mut command = Command::new(&compiler);
         command.args([
             "-std=gnu11",
             "-D_GNU_SOURCE",
@@ -75,14 +81,6 @@ fn compile(folder: &str) -> Result<PathBuf> {
             .with_context(|| format!("compiling tests/{folder}"))
     })?;
     Ok(file)
-}
-
-/// Two cases may make the same file at a time: each makes its own and moves it in place.
-fn move_in_place(file: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let folder = file.parent().context("a folder")?;
-    let own = tempfile::Builder::new().prefix(".making-").tempfile_in(folder)?.into_temp_path();
-    make(&own)?;
-    own.persist(file).with_context(|| format!("moving to {}", file.display()))
 }
 
 /// One check per line of the program. Without its last line, or with another number of lines than that says, it failed.

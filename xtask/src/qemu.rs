@@ -24,6 +24,15 @@ pub struct Qemu {
 impl Qemu {
     /// `7.2`, `10` and so on: the system's own if it is that version, else one from the cache. Or a path.
     pub fn select(wanted: &str) -> Result<Self> {
+        let installed = || Self::at(tools::find("qemu-system-ppc64")?, None).ok();
+        Self::choose(wanted, installed, fetch::qemu)
+    }
+
+    fn choose(
+        wanted: &str,
+        installed: impl FnOnce() -> Option<Self>,
+        fetch: impl FnOnce(&str) -> Result<PathBuf>,
+    ) -> Result<Self> {
         if wanted.contains('/') {
             tools::must_exist(Path::new(wanted), "--qemu")?;
             return Self::at(wanted.into(), None);
@@ -33,13 +42,12 @@ impl Qemu {
         }
         // "10" and "10.0" both mean 10.0.x; "7.2" means 7.2.x.
         let prefix = if wanted.contains('.') { wanted.to_string() } else { format!("{wanted}.") };
-        if let Some(installed) = tools::find("qemu-system-ppc64")
-            && let Ok(qemu) = Self::at(installed, None)
+        if let Some(qemu) = installed()
             && qemu.version.starts_with(&prefix)
         {
             return Ok(qemu);
         }
-        let tree = fetch::qemu(if wanted == "10" { "10.0" } else { wanted })
+        let tree = fetch(if wanted == "10" { "10.0" } else { wanted })
             .with_context(|| format!("QEMU {wanted} isn't installed and couldn't be fetched"))?;
         Self::at(tree.join("usr/bin/qemu-system-ppc64"), Some(&tree))
     }
@@ -163,5 +171,48 @@ impl Launch {
         }
         command.arg("-append").arg(&self.append).args(&self.extra);
         command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn installed(version: &str) -> Option<Qemu> {
+        let binary = "/usr/bin/qemu-system-ppc64".into();
+        Some(Qemu { binary, data: Vec::new(), libraries: Vec::new(), version: version.into() })
+    }
+
+    /// What a person reads whose QEMU can't be had. No test asks the network.
+    fn refusal(wanted: &str, version: &str) -> String {
+        let mirror = |version: &str| {
+            let found = [("1:10.0.2+ds-2".to_string(), "backports".to_string())];
+            fetch::suite_of(version, &found).map(PathBuf::from)
+        };
+        format!("{:#}", Qemu::choose(wanted, || installed(version), mirror).unwrap_err())
+    }
+
+    #[test]
+    fn a_qemu_that_nobody_has_is_refused_with_a_sentence() {
+        let words = refusal("99", "10.0.2");
+        for part in
+            ["QEMU 99 isn't installed", "no qemu-system-ppc 99", "it has: 1:10.0.2+ds-2", "--qemu PATH"]
+        {
+            assert!(words.contains(part), "{words}");
+        }
+        assert!(refusal("1", "10.0.2").contains("QEMU 1 isn't installed"), "1 is no short 10");
+        assert!(refusal("newest", "10.0.2").contains("a version like 7.2 or 10"));
+        assert!(refusal("/nowhere/qemu", "10.0.2").contains("there is no file /nowhere/qemu"));
+    }
+
+    #[test]
+    fn the_installed_one_is_taken_if_it_fits_and_else_one_is_fetched() {
+        let never = |_: &str| -> Result<PathBuf> { panic!("fetched") };
+        for wanted in ["10", "10.0"] {
+            assert_eq!(Qemu::choose(wanted, || installed("10.0.2"), never).unwrap().version, "10.0.2");
+        }
+        let asked = |version: &str| -> Result<PathBuf> { bail!("asked for {version}") };
+        let words = format!("{:#}", Qemu::choose("10", || installed("7.2.22"), asked).unwrap_err());
+        assert!(words.contains("asked for 10.0"), "{words}");
     }
 }

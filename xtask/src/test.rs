@@ -8,13 +8,14 @@ use crate::{
     checks::{self, Expect},
     cli::Part,
     console::{self, Limits},
-    elf,
+    elf, endings,
     fetch::Kernel,
     image, kexec, nested, parallel, paths, payload,
     proof::{self, Proof},
     qemu::{Launch, Qemu},
     report::{self, Check, seconds},
     scan,
+    tools::{self, Run},
 };
 use anyhow::{Context, Result, bail};
 use std::{
@@ -32,6 +33,9 @@ use std::{
 /// A machine that is busy with two of them is slow.
 const LIMITS: Limits =
     Limits { total: Duration::from_secs(300), silence: Duration::from_secs(120), show: false };
+
+/// Building and running the host tests takes a few minutes on two cores.
+const HOST_LIMIT: Duration = Duration::from_secs(1800);
 
 /// Under QEMU the guest's clock runs on while a busy host lets the guest stand; the kernel's watchdogs would blame the
 /// guest. A guest that hangs is found by its silence. (Until Linux trusts the timebase it counts ticks, of which a busy
@@ -58,6 +62,7 @@ impl Sum {
 
 /// Runs the parts and fails if anything did.
 pub fn run(part: Option<Part>, only: Option<&str>, firmware: Option<&str>) -> Result<()> {
+    refuse_what_has_no_effect(part, only, firmware)?;
     let sum = Sum::default();
     let wanted = |one: Part| part.is_none_or(|part| part == one);
     if wanted(Part::Host) {
@@ -69,14 +74,14 @@ pub fn run(part: Option<Part>, only: Option<&str>, firmware: Option<&str>) -> Re
     if wanted(Part::Qemu) {
         tell("payload", payload::run(firmware), &sum);
         if firmware.is_none() {
+            tell("endings", endings::run(), &sum);
             tell("cost", bench::kept(), &sum);
         }
     }
     if wanted(Part::Linux) {
         tell("linux", linux(only, firmware, &sum), &sum);
     }
-    // Without a part, `only` names Linux cases.
-    if wanted(Part::Nested) && (part.is_some() || only.is_none()) {
+    if wanted(Part::Nested) {
         tell("nested", nested::run(only, firmware, &sum), &sum);
     }
     let failed = sum.failed.into_inner().expect("no panic while counting");
@@ -85,6 +90,16 @@ pub fn run(part: Option<Part>, only: Option<&str>, firmware: Option<&str>) -> Re
         true => Ok(()),
         false => bail!("failed: {}", failed.join(", ")),
     }
+}
+
+fn refuse_what_has_no_effect(part: Option<Part>, only: Option<&str>, firmware: Option<&str>) -> Result<()> {
+    if only.is_some() && !matches!(part, Some(Part::Linux | Part::Nested)) {
+        bail!("--only chooses cases of one part: test linux --only NAME, or test nested --only NAME");
+    }
+    if firmware.is_some() && part == Some(Part::Host) {
+        bail!("--firmware is what a machine boots, and the host tests boot none");
+    }
+    Ok(())
 }
 
 fn tell(name: &str, result: Result<Vec<Check>>, sum: &Sum) {
@@ -114,26 +129,39 @@ fn host(sum: &Sum) -> Result<()> {
         ));
     }
     report::step("cargo test --workspace");
-    let output = Command::new(&cargo)
-        .args(["test", "--quiet", "--workspace", "--no-fail-fast"])
-        .current_dir(paths::root())
-        .output()
-        .context("starting cargo")?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let (passed, failed) = counts(&text);
-    if output.status.success() && failed == 0 {
-        sum.passed.fetch_add(passed, Ordering::Relaxed);
+    let mut command = Command::new(&cargo);
+    command.args(["test", "--quiet", "--workspace", "--no-fail-fast"]).current_dir(paths::root());
+    let run = tools::bounded(&mut command, HOST_LIMIT)?;
+    let (passed, failed) = counts(&run.output);
+    sum.passed.fetch_add(passed, Ordering::Relaxed);
+    if run.succeeded() && failed == 0 {
         println!("  ok      {passed} unit and model tests");
     } else {
-        println!("{text}{}", String::from_utf8_lossy(&output.stderr));
-        sum.passed.fetch_add(passed, Ordering::Relaxed);
-        let why = match failed {
-            0 => "they don't build; the compiler's messages are above".into(),
-            _ => format!("{failed} of {} failed", passed + failed),
-        };
-        sum.add(&Check::failed("unit and model tests", why));
+        println!("{}{}", run.output, run.errors);
+        sum.add(&Check::failed("unit and model tests", trouble(&run, passed, failed, HOST_LIMIT)));
     }
     Ok(())
+}
+
+/// What went wrong with `cargo test`, in one sentence.
+fn trouble(run: &Run, passed: usize, failed: usize, limit: Duration) -> String {
+    if run.status.is_none() {
+        return format!("not done after {} s, so a test hangs; how far it came is above", limit.as_secs());
+    }
+    if run.errors.contains("could not compile") {
+        return "they don't build; the compiler's messages are above".into();
+    }
+    let mut all = Vec::new();
+    if failed > 0 {
+        all.push(format!("{failed} of {} failed", passed + failed));
+    }
+    for line in run.errors.lines().filter(|line| line.contains("process didn't exit successfully")) {
+        all.push(format!("a test program crashed: {}", line.trim()));
+    }
+    match all.is_empty() {
+        true => format!("cargo test failed: {}", tools::last_lines(&run.errors, 3)),
+        false => all.join("; "),
+    }
 }
 
 /// Sums cargo's `test result: ok. 3 passed; 0 failed; …` lines.
@@ -313,5 +341,30 @@ mod tests {
         let text = "running 2 tests\ntest result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n\
                     test result: FAILED. 5 passed; 1 failed; 0 ignored\n";
         assert_eq!(counts(text), (7, 1));
+    }
+
+    #[test]
+    fn an_option_without_effect_is_refused() {
+        let taken = |part, only, firmware| refuse_what_has_no_effect(part, only, firmware).is_ok();
+        assert!(taken(Some(Part::Linux), Some("x"), Some("y")) && taken(Some(Part::Nested), Some("x"), None));
+        assert!(taken(None, None, Some("skiboot")) && taken(Some(Part::Qemu), None, Some("skiboot")));
+        assert!(!taken(None, Some("x"), None) && !taken(Some(Part::Host), Some("x"), None));
+        assert!(!taken(Some(Part::Qemu), Some("x"), None) && !taken(Some(Part::Host), None, Some("skiboot")));
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_host_tests_is_told_apart() {
+        let trouble = |script: &str, failed| {
+            let limit = Duration::from_millis(500);
+            let run = tools::bounded(Command::new("sh").args(["-c", script]), limit).unwrap();
+            super::trouble(&run, 7, failed, limit)
+        };
+        assert!(trouble("sleep 60", 0).contains("hangs"));
+        assert!(trouble("echo 'error: could not compile `x`' >&2; exit 101", 0).contains("don't build"));
+        assert_eq!(trouble("exit 101", 1), "1 of 8 failed");
+        let crash = "echo '  process didn'\\''t exit successfully: `x` (signal: 6, SIGABRT)' >&2; exit 101";
+        let crash = trouble(crash, 0);
+        assert!(crash.contains("crashed") && crash.contains("SIGABRT"), "{crash}");
+        assert!(trouble("echo 'error: no network' >&2; exit 101", 0).contains("no network"));
     }
 }
