@@ -11,9 +11,9 @@ count() {
         END { print sum + 0 }' /proc/interrupts
 }
 
-# Does IO with the interrupts of that name at each CPU: moved PATTERN COMMAND...
+# Does IO with the interrupts of that name at each CPU, and gives them ten seconds: moved PATTERN COMMAND...
 moved() {
-    local name=$1 cpu mask irq before after
+    local name=$1 cpu mask irq before after left
     shift
     for cpu in $online; do
         mask=$(printf '%x' $((1 << cpu)))
@@ -24,16 +24,19 @@ moved() {
         before=$(count "$name" "$cpu")
         if [ "$mover" = taskset ]; then taskset "$mask" "$@"; else "$@"; fi >/dev/null 2>&1
         after=$(count "$name" "$cpu")
+        left=100
+        while [ "$after" -le "$before" ] && [ $left -gt 0 ]; do
+            sleep 0.1
+            left=$((left - 1))
+            after=$(count "$name" "$cpu")
+        done
         [ "$after" -gt "$before" ] || say "smp failed $name came $before and then $after times on CPU $cpu"
     done
     interrupts=$((interrupts + 1))
 }
 
-# A command to the disk's controller, whose answer interrupts.
-rescan() {
-    echo 1 >/sys/class/nvme/nvme0/rescan_controller
-    sleep 0.1
-}
+# Commands to the disk's controller, whose answers interrupt. The kernel gives them some time later.
+rescan() { echo 1 >/sys/class/nvme/nvme0/rescan_controller; }
 
 if wait_for /dev/nvme0n1 30; then
     mover=affinity moved 'nvme0q0' rescan
