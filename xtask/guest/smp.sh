@@ -57,5 +57,8 @@ for round in 1 2 3; do
     done
 done
 say "clocks cpus=$(echo "$online" | wc -l) readings=$readings"
-# Doorbells and other interrupts between CPUs, one number for each.
-for row in DBL IPI; do say "$row $(sed -n "s/^ *[0-9]*$row[^:]*:\([ 0-9]*\).*/\1/p" /proc/interrupts | tr -s ' ')"; done
+# Doorbells and other interrupts between CPUs, summed for each.
+say "ipis $(awk '
+    NR == 1 { cpus = NF }
+    $1 == "DBL:" || $NF ~ /^IPI(-[0-9]+)?$/ { for (i = 1; i <= cpus; i++) sum[i] += $(i + 1) }
+    END { for (i = 1; i <= cpus; i++) printf "%d ", sum[i] }' /proc/interrupts)"
