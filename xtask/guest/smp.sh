@@ -24,9 +24,9 @@ moved() {
         before=$(count "$name" "$cpu")
         if [ "$mover" = taskset ]; then taskset "$mask" "$@"; else "$@"; fi >/dev/null 2>&1
         after=$(count "$name" "$cpu")
-        left=100
+        left=50
         while [ "$after" -le "$before" ] && [ $left -gt 0 ]; do
-            sleep 0.1
+            sleep 0.2
             left=$((left - 1))
             after=$(count "$name" "$cpu")
         done

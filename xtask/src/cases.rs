@@ -138,7 +138,7 @@ const CHIPS_2: Case = Case {
         Expect::Line("device 0000:.* node=0"),
         // Each chip has 4 numbers for bridges on POWER8, 6 on POWER9, 18 on POWER10.
         Expect::Line("device 00(04|06|12):01:00.0 node=1"),
-        Expect::Line("far nodes=2 equal=4 of=4"),
+        Expect::Line("far nodes=2 near=2 equal=4 of=4"),
         Expect::Line("smp cpus=8 interrupts=3"),
         Expect::Ipis(8),
         Expect::Line("clocks cpus=8 readings=24"),
@@ -159,7 +159,7 @@ const CHIPS_4: Case = Case {
         Expect::Line("node 0 cpus=0-3 distance=10,40,40,40 mib="),
         Expect::Line("node 3 cpus=12-15 distance=40,40,40,10 mib="),
         Expect::Line("device 00(17|3b):01:00.0 node=3"),
-        Expect::Line("far nodes=4 equal=16 of=16"),
+        Expect::Line("far nodes=4 near=4 equal=16 of=16"),
         Expect::Line("smp cpus=16 interrupts=2"),
         Expect::Ipis(16),
         Expect::Line("clocks cpus=16 readings=48"),

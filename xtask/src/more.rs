@@ -22,7 +22,10 @@ const ALLOWED: &[(&str, &str)] = &[
         "^powernv-cpufreq: ibm,pstate-min node not found",
         "no frequencies on POWER8; skiboot's can't be read there",
     ),
-    ("^hrtimer: interrupt took ", "a busy host lets the guest stand"),
+    (
+        "^(hrtimer: interrupt took |perf: interrupt took too long|sched: DL replenish lagged)",
+        "a busy host lets the guest stand",
+    ),
     ("^random: crng init done", "some boots are over before"),
 ];
 
