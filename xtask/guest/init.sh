@@ -1,15 +1,25 @@
 #!/bin/busybox sh
 # The guest's only process: loads the drivers that the command line asks for, runs its steps in order, powers off.
 #   opalite.modules=a,b  drivers      opalite.steps=x,y  files of /steps
-#   opalite.end=reboot   reboot in place of power-off      anything else: see the steps
+#   anything else: see the steps
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp
 
-# Reports go through the kernel log: a line there is never mixed with another.
-say() { echo "OPALITE-DEMO: $*" >/dev/kmsg; }
+# Reports go through the kernel log: a line there is never mixed with another. At the highest level, so that they are
+# printed even while the kernel is kept quiet.
+say() { echo "<0>OPALITE-DEMO: $*" >/dev/kmsg; }
+
+# A line that a program prints by itself can be cut in two by a line of the kernel: meanwhile only reports are printed.
+quiet() { dmesg -n 1; }
+
+# And the kernel speaks again, after what was printed has left the terminal's buffers.
+loud() {
+    sleep 0.5
+    dmesg -n 7
+}
 
 # The value of a word of the kernel's command line.
 given() {
@@ -46,4 +56,4 @@ done
 say done
 # The console is drained before the machine goes.
 sleep 0.2
-if [ "$(given end)" = reboot ]; then reboot -f; else poweroff -f; fi
+poweroff -f

@@ -5,6 +5,7 @@ disk=/dev/nvme0n1
 sources=$(sed -n 's/^ *\([0-9]*\):.* opal-psi.*/\1/p' /proc/interrupts)
 count=$(echo "$sources" | wc -l)
 cpus=0
+quiet
 for cpu in /sys/devices/system/cpu/cpu[0-9]*; do
     cpus=$((cpus + 1))
     number=${cpu##*cpu}
@@ -23,5 +24,6 @@ for cpu in /sys/devices/system/cpu/cpu[0-9]*; do
     ' "$number" "$disk" "$(echo "$sources" | sed -n "$((number % count + 1))p")" &
 done
 wait
+loud
 say "parallel cpus=$cpus reads=$(cat /tmp/parallel.* | wc -l) different=$(sort -u /tmp/parallel.* | wc -l)"
 rm /tmp/parallel.*

@@ -11,9 +11,9 @@ count() {
         END { print sum + 0 }' /proc/interrupts
 }
 
-# Does IO with the interrupts of that name at each CPU: moved PATTERN COMMAND...
+# Does IO with the interrupts of that name at each CPU, and gives them ten seconds: moved PATTERN COMMAND...
 moved() {
-    local name=$1 cpu mask irq before after
+    local name=$1 cpu mask irq before after left
     shift
     for cpu in $online; do
         mask=$(printf '%x' $((1 << cpu)))
@@ -24,16 +24,19 @@ moved() {
         before=$(count "$name" "$cpu")
         if [ "$mover" = taskset ]; then taskset "$mask" "$@"; else "$@"; fi >/dev/null 2>&1
         after=$(count "$name" "$cpu")
+        left=50
+        while [ "$after" -le "$before" ] && [ $left -gt 0 ]; do
+            sleep 0.2
+            left=$((left - 1))
+            after=$(count "$name" "$cpu")
+        done
         [ "$after" -gt "$before" ] || say "smp failed $name came $before and then $after times on CPU $cpu"
     done
     interrupts=$((interrupts + 1))
 }
 
-# A command to the disk's controller, whose answer interrupts.
-rescan() {
-    echo 1 >/sys/class/nvme/nvme0/rescan_controller
-    sleep 0.1
-}
+# Commands to the disk's controller, whose answers interrupt. The kernel gives them some time later.
+rescan() { echo 1 >/sys/class/nvme/nvme0/rescan_controller; }
 
 if wait_for /dev/nvme0n1 30; then
     mover=affinity moved 'nvme0q0' rescan
@@ -54,5 +57,8 @@ for round in 1 2 3; do
     done
 done
 say "clocks cpus=$(echo "$online" | wc -l) readings=$readings"
-# Doorbells and other interrupts between CPUs, one number for each.
-for row in DBL IPI; do say "$row $(sed -n "s/^ *[0-9]*$row[^:]*:\([ 0-9]*\).*/\1/p" /proc/interrupts | tr -s ' ')"; done
+# Doorbells and other interrupts between CPUs, summed for each.
+say "ipis $(awk '
+    NR == 1 { cpus = NF }
+    $1 == "DBL:" || $NF ~ /^IPI(-[0-9]+)?$/ { for (i = 1; i <= cpus; i++) sum[i] += $(i + 1) }
+    END { for (i = 1; i <= cpus; i++) printf "%d ", sum[i] }' /proc/interrupts)"

@@ -24,7 +24,9 @@ use tempfile::TempDir;
 /// Drivers and steps of the demonstration.
 const DEMO_MODULES: &[&str] = &["nvme", "e1000e"];
 const DEMO_STEPS: &[&str] = &["nvme", "net", "irq", "pci", "dma"];
-const DEMO_EXPECT: &[Expect] = &[Expect::Nvme, Expect::Net, Expect::Msi("nvme0q"), Expect::Msi("eth0")];
+const DEMO_MEGABYTES: usize = 64;
+const DEMO_EXPECT: &[Expect] =
+    &[Expect::Nvme(DEMO_MEGABYTES), Expect::Net, Expect::Msi("nvme0q"), Expect::Msi("eth0"), Expect::Windows];
 /// A guest that prints nothing for so long hangs. The longest pause of a good run is the summing of 64 MiB.
 const SILENCE: Duration = Duration::from_secs(60);
 /// What a USB stick or a second disk holds: read-only data that the guest must see unchanged.
@@ -156,7 +158,12 @@ pub fn demonstrate(options: &BootOptions) -> Result<()> {
             other => bail!("{}{advice}", other.sentence()),
         };
     }
-    let checks = checks::judge(&booted, DEMO_EXPECT);
+    let expected: Vec<_> = DEMO_EXPECT
+        .iter()
+        .filter(|expect| tells_windows(options) || !matches!(expect, Expect::Windows))
+        .copied()
+        .collect();
+    let checks = checks::judge(&booted, &expected);
     println!();
     for line in said::windows(&booted.outcome.console) {
         println!("  {line}");
@@ -173,6 +180,13 @@ pub fn demonstrate(options: &BootOptions) -> Result<()> {
         None => Ok(()),
         Some(check) => bail!("{}: {}{advice}", check.name, check.result.clone().err().unwrap_or_default()),
     }
+}
+
+/// Do the kernel and the firmware both tell of the same windows? QEMU's firmware tells of none; and for PHB3 without
+/// bypass Linux has a window 0 of 256 MiB pages that it doesn't print.
+fn tells_windows(options: &BootOptions) -> bool {
+    let without_bypass = options.append.as_ref().is_some_and(|append| append.contains("iommu=nobypass"));
+    options.firmware.as_deref() != Some("skiboot") && !(options.machine == "powernv8" && without_bypass)
 }
 
 /// The console is the user's.
@@ -227,7 +241,7 @@ fn plan(options: &BootOptions) -> Result<Plan> {
         modules: DEMO_MODULES.iter().map(|name| name.to_string()).collect(),
         steps: DEMO_STEPS.iter().map(|name| name.to_string()).collect(),
         devices,
-        words: Vec::new(),
+        words: vec![format!("megabytes={DEMO_MEGABYTES}")],
         limits: Limits { total: Duration::from_secs(options.timeout), silence: SILENCE, show: false },
     })
 }

@@ -27,10 +27,19 @@ pub struct Case {
     pub steps: &'static [&'static str],
     /// What must come of it.
     pub expect: &'static [Expect],
-    /// Compare the PCI devices with a boot of QEMU's own firmware.
+    /// Compare the PCI devices and the kernel's messages with a boot of QEMU's own firmware.
     pub compare: bool,
 }
 
+impl Case {
+    /// The machine's threads: the number with which QEMU's spelling begins.
+    pub fn threads(&self) -> usize {
+        self.smp.and_then(|smp| smp.split(',').next()?.parse().ok()).unwrap_or(1)
+    }
+}
+
+/// What the guest writes to an NVMe disk.
+pub const MEGABYTES: usize = 16;
 const NVME: &str = "nvme,serial=opalite,drive=disk,bus=pcie.0";
 /// Bridge `index` of chip c is bus `pcie.(6 * c + index)`.
 const NVME_ON_CHIP_1: &str = "nvme,serial=opalite,drive=disk,bus=pcie.6";
@@ -48,27 +57,22 @@ const USUAL: Case = Case {
     devices: &[NVME, E1000E],
     modules: &["nvme", "e1000e"],
     steps: &["nvme", "net", "irq", "pci", "dma"],
-    expect: &[Expect::Nvme, Expect::Net, Expect::Msi("nvme0q"), Expect::Msi("eth0"), BYPASS, Expect::Windows],
+    expect: &[BOTH_MOVE, BYPASS, Expect::Windows, Expect::GibPages],
     compare: false,
 };
+/// The usual without what holds for radix and more than one GiB only.
+const ANY_PAGES: &[Expect] = &[BOTH_MOVE, BYPASS, Expect::Windows];
+const BOTH_MOVE: Expect = Expect::All(&[DISK_MOVES, CARD_MOVES]);
+const DISK_MOVES: Expect = Expect::All(&[Expect::Nvme(MEGABYTES), Expect::Msi("nvme0q")]);
+const CARD_MOVES: Expect = Expect::All(&[Expect::Net, Expect::Msi("eth0")]);
 const BYPASS: Expect = Expect::Line(r"PE# ?[0-9a-f]+\] Enabling 64-bit DMA bypass");
-const USUAL_WITHOUT_BYPASS: &[Expect] = &[
-    Expect::Nvme,
-    Expect::Net,
-    Expect::Msi("nvme0q"),
-    Expect::Msi("eth0"),
+const NO_BYPASS: Expect = Expect::All(&[
     Expect::Line(r"PE# ?[0-9a-f]+\] Setting up window#0"),
     Expect::NoLine("Enabling 64-bit DMA bypass"),
-    Expect::Windows,
-];
-const WITHOUT_BYPASS: &[Expect] = &[
-    Expect::Nvme,
-    Expect::Net,
-    Expect::Msi("nvme0q"),
-    Expect::Msi("eth0"),
-    Expect::Line(r"PE# ?[0-9a-f]+\] Setting up window#0"),
-    Expect::NoLine("Enabling 64-bit DMA bypass"),
-];
+]);
+const USUAL_WITHOUT_BYPASS: &[Expect] = &[BOTH_MOVE, NO_BYPASS, Expect::Windows];
+/// Without the windows as firmware tells them: for PHB3 Linux has a window 0 of 256 MiB pages that it doesn't print.
+const POWER8_WITHOUT_BYPASS: &[Expect] = &[BOTH_MOVE, NO_BYPASS];
 /// Windows made, filled and closed from user space: two devices that copy, one disk, each on its own bridge.
 const VFIO: Case = Case {
     memory: Some("4G"),
@@ -97,41 +101,29 @@ const POWER10: Case = Case {
     devices: &[NVME, E1000E, "nec-usb-xhci,id=usb,bus=pcie.3", "usb-storage,drive=stick,bus=usb.0"],
     modules: &["nvme", "e1000e", "xhci-pci", "usb-storage", "sd_mod"],
     steps: &["nvme", "net", "sd", "irq", "pci", "dma"],
-    expect: &[
-        Expect::Nvme,
-        Expect::Net,
-        Expect::Disk,
-        Expect::Msi("nvme0q"),
-        Expect::Msi("eth0"),
-        Expect::Msi("xhci_hcd"),
-        BYPASS,
-    ],
+    expect: &[BOTH_MOVE, Expect::Disk, Expect::Msi("xhci_hcd"), BYPASS, Expect::Windows, Expect::GibPages],
     ..USUAL
 };
-const POWER10_WITHOUT_BYPASS: &[Expect] = &[
-    Expect::Nvme,
-    Expect::Net,
-    Expect::Disk,
-    Expect::Msi("xhci_hcd"),
-    Expect::Line(r"PE# ?[0-9a-f]+\] Setting up window#0"),
-    Expect::NoLine("Enabling 64-bit DMA bypass"),
-];
+const POWER10_WITHOUT_BYPASS: &[Expect] =
+    &[BOTH_MOVE, Expect::Disk, Expect::Msi("xhci_hcd"), NO_BYPASS, Expect::Windows];
 /// Interrupts go to each CPU, calls come from all at once, and CPUs go and come again.
 const CPUS_4: Case = Case {
     smp: Some("4,cores=2,threads=2"),
     steps: &["cpus", "nvme", "net", "smp", "parallel", "hotplug", "irq", "pci"],
     expect: &[
         Expect::Cpus(4),
-        Expect::Nvme,
+        Expect::Nvme(MEGABYTES),
         Expect::Net,
         Expect::Line("smp cpus=4 interrupts=3"),
+        Expect::Ipis(4),
         Expect::Line("clocks cpus=4 readings=12"),
         Expect::Line("parallel cpus=4 reads=8 different=1"),
         Expect::Times("^OPALITE-PARALLEL [0-9]+ [12] 0123456789abcdefghijklmnopqrstuvwxyz$", 8),
-        Expect::Line("hotplug cpus=4 rounds=20 online=0-3"),
+        HOTPLUG_4,
     ],
     ..USUAL
 };
+const HOTPLUG_4: Expect = Expect::Line("hotplug cpus=4 rounds=20 online=0-3");
 /// The disk on the second chip, the card on the first: data, interrupts and wake-ups go both ways.
 const CHIPS_2: Case = Case {
     smp: Some("8,sockets=2,cores=2,threads=2"),
@@ -139,14 +131,16 @@ const CHIPS_2: Case = Case {
     steps: &["cpus", "numa", "nvme", "net", "smp", "parallel", "irq", "pci"],
     expect: &[
         Expect::Cpus(8),
-        Expect::Nvme,
+        Expect::Nvme(MEGABYTES),
         Expect::Net,
         Expect::Line("node 0 cpus=0-3 distance=10,40 mib=(9[0-9]{2}|10[0-9]{2})$"),
         Expect::Line("node 1 cpus=4-7 distance=40,10 mib=(9[0-9]{2}|10[0-9]{2})$"),
         Expect::Line("device 0000:.* node=0"),
         // Each chip has 4 numbers for bridges on POWER8, 6 on POWER9, 18 on POWER10.
         Expect::Line("device 00(04|06|12):01:00.0 node=1"),
+        Expect::Line("far nodes=2 near=2 equal=4 of=4"),
         Expect::Line("smp cpus=8 interrupts=3"),
+        Expect::Ipis(8),
         Expect::Line("clocks cpus=8 readings=24"),
         Expect::Line("parallel cpus=8 reads=16 different=1"),
     ],
@@ -161,11 +155,13 @@ const CHIPS_4: Case = Case {
     steps: &["cpus", "numa", "nvme", "smp", "parallel"],
     expect: &[
         Expect::Cpus(16),
-        Expect::Nvme,
+        Expect::Nvme(MEGABYTES),
         Expect::Line("node 0 cpus=0-3 distance=10,40,40,40 mib="),
         Expect::Line("node 3 cpus=12-15 distance=40,40,40,10 mib="),
         Expect::Line("device 00(17|3b):01:00.0 node=3"),
+        Expect::Line("far nodes=4 near=4 equal=16 of=16"),
         Expect::Line("smp cpus=16 interrupts=2"),
+        Expect::Ipis(16),
         Expect::Line("clocks cpus=16 readings=48"),
         Expect::Line("parallel cpus=16 reads=32 different=1"),
     ],
@@ -179,10 +175,7 @@ const KEXEC: Case = Case {
         Expect::Line("kexec first cpus=0-3 loaded=1"),
         Expect::Line("kexec second=yes cpus=0-3"),
         Expect::Cpus(4),
-        Expect::Nvme,
-        Expect::Net,
-        Expect::Msi("nvme0q"),
-        Expect::Msi("eth0"),
+        BOTH_MOVE,
     ],
     ..USUAL
 };
@@ -198,12 +191,34 @@ const XHCI: Case = Case {
     expect: &[Expect::Disk, Expect::Msi("xhci_hcd"), Expect::Mask("xhci_hcd", 64)],
     ..BARE
 };
-/// The guest ends by a reboot, with all CPUs running.
-const REBOOT: Case =
-    Case { name: "", smp: Some("4"), append: "opalite.end=reboot", expect: &[Expect::Reboot], ..BARE };
+/// A bridge each for an LSI and for 32-bit DMA through window 0.
+const LSI_AND_DMA32: Case = Case {
+    devices: &[
+        "rtl8139,netdev=net,romfile=,bus=pcie.1",
+        "usb-ehci,id=usb,bus=pcie.2",
+        "usb-storage,drive=stick,bus=usb.0",
+    ],
+    modules: &["8139cp", "ehci-pci", "usb-storage", "sd_mod"],
+    steps: &["net", "sd", "irq", "pci", "dma"],
+    expect: &[
+        Expect::Net,
+        Expect::Disk,
+        Expect::Lsi("eth0"),
+        Expect::Lsi("ehci_hcd"),
+        Expect::Mask("ehci-pci", 32),
+    ],
+    ..BARE
+};
+/// The machine starts once more, in memory that was used, from units that were used, with all CPUs running.
+const REBOOT: Case = Case {
+    smp: Some("4"),
+    steps: &["reboot", "cpus", "nvme", "net", "irq"],
+    expect: &[Expect::Reboot, Expect::Line("reboot second mark=.* cpus=0-3"), Expect::Cpus(4), BOTH_MOVE],
+    ..USUAL
+};
 
 /// The usual on POWER8.
-const POWER8: Case = Case { machine: "powernv8", ..USUAL };
+const POWER8: Case = Case { machine: "powernv8", expect: ANY_PAGES, ..USUAL };
 /// POWER8 with nothing plugged in.
 const POWER8_BARE: Case = Case { machine: "powernv8", ..BARE };
 
@@ -213,9 +228,11 @@ pub const CASES: &[Case] = &[
     Case { name: "qemu10-6.1", kernel: Kernel::V6_1, ..USUAL },
     Case { name: "qemu7-6.12", qemu: "7.2", ..USUAL },
     Case { name: "qemu7-6.1", qemu: "7.2", kernel: Kernel::V6_1, ..USUAL },
-    Case { name: "memory-1g", memory: Some("1G"), ..USUAL },
+    Case { name: "memory-1g", memory: Some("1G"), expect: ANY_PAGES, ..USUAL },
     Case { name: "memory-64g", memory: Some("64G"), ..USUAL },
     Case { name: "cpus-4", ..CPUS_4 },
+    // This QEMU's cores have one thread each.
+    Case { name: "qemu7-cpus-4", qemu: "7.2", smp: Some("4"), ..CPUS_4 },
     Case { name: "chips-2", ..CHIPS_2 },
     Case { name: "power10-chips-2", machine: "powernv10", kernel: Kernel::V6_1, ..CHIPS_2 },
     Case { name: "chips-4", kernel: Kernel::V6_1, ..CHIPS_4 },
@@ -282,12 +299,24 @@ pub const CASES: &[Case] = &[
             "usb-ehci,id=usb,bus=pcie.2",
             "usb-storage,drive=stick,bus=usb.0",
             "igb,romfile=,bus=pcie.3",
-            "ich9-ahci,bus=pcie.4",
-            "nec-usb-xhci,bus=pcie.5",
+            "ich9-ahci,id=ahci,bus=pcie.4",
+            "ide-cd,bus=ahci.0",
+            "nec-usb-xhci,id=xhci,bus=pcie.5",
+            "usb-kbd,bus=xhci.0",
         ],
         modules: &["nvme", "e1000e", "ehci-pci", "usb-storage", "sd_mod", "igb", "ahci", "xhci-pci"],
         steps: &["nvme", "net", "sd", "irq", "pci", "dma"],
-        expect: &[Expect::Nvme, Expect::Net, Expect::Disk, Expect::Msi("nvme0q"), Expect::Lsi("ehci_hcd")],
+        expect: &[
+            BOTH_MOVE,
+            Expect::Disk,
+            Expect::Lsi("ehci_hcd"),
+            Expect::Msi("ahci"),
+            Expect::Msi("xhci_hcd"),
+            Expect::Mask("igb", 64),
+            Expect::Mask("ahci", 64),
+            Expect::Windows,
+            Expect::GibPages,
+        ],
         compare: true,
         ..USUAL
     },
@@ -337,12 +366,11 @@ pub const CASES: &[Case] = &[
         name: "power8-6.1-nobypass",
         kernel: Kernel::V6_1,
         append: "iommu=nobypass",
-        // Without the windows as firmware tells them: for PHB3 Linux has a window 0 of 256 MiB pages that it doesn't print.
-        expect: WITHOUT_BYPASS,
+        expect: POWER8_WITHOUT_BYPASS,
         ..POWER8
     },
     Case { name: "power8-6.1", kernel: Kernel::V6_1, ..POWER8 },
-    Case { name: "power8-6.12-nobypass", append: "iommu=nobypass", expect: WITHOUT_BYPASS, ..POWER8 },
+    Case { name: "power8-6.12-nobypass", append: "iommu=nobypass", expect: POWER8_WITHOUT_BYPASS, ..POWER8 },
     Case { name: "power8-qemu7-6.1", qemu: "7.2", kernel: Kernel::V6_1, ..POWER8 },
     Case { name: "power8-xhci", machine: "powernv8", ..XHCI },
     Case {
@@ -352,28 +380,19 @@ pub const CASES: &[Case] = &[
         append: "iommu=nobypass",
         ..XHCI
     },
-    // A bridge each for an LSI and for 32-bit DMA through window 0.
-    Case {
-        name: "power8-lsi-and-dma32",
-        devices: &[
-            "rtl8139,netdev=net,romfile=,bus=pcie.1",
-            "usb-ehci,id=usb,bus=pcie.2",
-            "usb-storage,drive=stick,bus=usb.0",
-        ],
-        modules: &["8139cp", "ehci-pci", "usb-storage", "sd_mod"],
-        steps: &["net", "sd", "irq", "pci", "dma"],
-        expect: &[
-            Expect::Net,
-            Expect::Disk,
-            Expect::Lsi("eth0"),
-            Expect::Lsi("ehci_hcd"),
-            Expect::Mask("ehci-pci", 32),
-        ],
-        ..POWER8_BARE
-    },
+    Case { name: "power8-lsi-and-dma32", machine: "powernv8", ..LSI_AND_DMA32 },
     Case { name: "power8-console-output", steps: &["console"], expect: &[Expect::Lines], ..POWER8_BARE },
     Case { name: "power8-console-input", steps: &["input"], expect: &[Expect::Typed], ..POWER8_BARE },
+    Case { name: "power8-memory-64g", memory: Some("64G"), ..POWER8 },
     Case { name: "power8-cpus-4", machine: "powernv8", ..CPUS_4 },
+    Case {
+        name: "power8-6.1-hotplug",
+        kernel: Kernel::V6_1,
+        smp: Some("4,cores=2,threads=2"),
+        steps: &["cpus", "hotplug"],
+        expect: &[Expect::Cpus(4), HOTPLUG_4],
+        ..POWER8_BARE
+    },
     // A whole core: Linux sets up its subcores and naps its threads.
     Case {
         name: "power8-threads-8",
@@ -417,24 +436,16 @@ pub const CASES: &[Case] = &[
     Case { name: "power10-rainier-kexec", machine: "powernv10-rainier", append: "iommu=nobypass", ..KEXEC },
     Case { name: "power10-reboot", machine: "powernv10", ..REBOOT },
     Case { name: "power10-cpus-4", machine: "powernv10", ..CPUS_4 },
-    // A bridge each for an LSI and for 32-bit DMA through window 0.
+    // On other bridges.
     Case {
         name: "power10-lsi-and-dma32",
+        machine: "powernv10",
         devices: &[
             "rtl8139,netdev=net,romfile=,bus=pcie.3",
             "usb-ehci,id=usb,bus=pcie.5",
             "usb-storage,drive=stick,bus=usb.0",
         ],
-        modules: &["8139cp", "ehci-pci", "usb-storage", "sd_mod"],
-        steps: &["net", "sd", "irq", "pci", "dma"],
-        expect: &[
-            Expect::Net,
-            Expect::Disk,
-            Expect::Lsi("eth0"),
-            Expect::Lsi("ehci_hcd"),
-            Expect::Mask("ehci-pci", 32),
-        ],
-        ..POWER10
+        ..LSI_AND_DMA32
     },
 ];
 
@@ -442,6 +453,11 @@ pub const CASES: &[Case] = &[
 mod tests {
     use super::*;
     use crate::{board::Board, initramfs, paths};
+
+    #[test]
+    fn threads_are_counted() {
+        assert_eq!([USUAL, REBOOT, CPUS_4, CHIPS_2, CHIPS_4].map(|case| case.threads()), [1, 4, 4, 8, 16]);
+    }
 
     #[test]
     fn every_case_has_its_own_name_and_steps_that_exist() {

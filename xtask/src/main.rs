@@ -19,6 +19,7 @@ mod initramfs;
 mod kexec;
 mod linker;
 mod modules;
+mod more;
 mod mutants;
 mod nested;
 mod packages;

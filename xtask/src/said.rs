@@ -33,13 +33,40 @@ pub fn said(console: &str) -> Vec<Said> {
 }
 
 /// The lines from the kernel's first on, without their time stamps.
-pub fn kernel_lines(console: &str) -> impl Iterator<Item = &str> {
-    let start =
-        console.find("Linux version").map_or(console.len(), |at| console[..at].rfind('\n').unwrap_or(0));
-    console[start..].lines().map(|line| match line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
-        Some((_, message)) => message,
-        None => line,
-    })
+pub fn kernel_lines(console: &str) -> impl Iterator<Item = &str> + Clone {
+    from(console, console.find(VERSION)).lines().map(|line| message(line).unwrap_or(line))
+}
+
+/// The lines of the last kernel, where one followed another by kexec or reboot.
+pub fn last_kernel_lines(console: &str) -> impl Iterator<Item = &str> {
+    from(console, console.rfind(VERSION)).lines().map(|line| message(line).unwrap_or(line))
+}
+
+/// Only what a kernel logged: lines that begin with a time stamp.
+pub fn kernel_messages(console: &str) -> impl Iterator<Item = &str> {
+    from(console, console.find(VERSION)).lines().filter_map(message)
+}
+
+const VERSION: &str = "] Linux version";
+
+/// From the kernel's first line on. It says its version when it has said something about its CPUs and its MMU, all at time 0;
+/// the firmware's last lines are later than that.
+fn from(console: &str, version: Option<usize>) -> &str {
+    let Some(version) = version else { return "" };
+    let mut start = console[..version].rfind('\n').map_or(0, |end| end + 1);
+    while let Some(before) = console[..start].strip_suffix('\n') {
+        let line = before.rfind('\n').map_or(0, |end| end + 1);
+        if !before[line..].starts_with("[    0.000000] ") {
+            break;
+        }
+        start = line;
+    }
+    &console[start..]
+}
+
+/// A line without its time stamp, if it has one.
+fn message(line: &str) -> Option<&str> {
+    Some(line.strip_prefix('[')?.split_once("] ")?.1)
 }
 
 /// A PCI device that the kernel found.
@@ -136,9 +163,18 @@ mod tests {
 
     #[test]
     fn kernel_lines_begin_at_the_kernel_and_lose_their_time() {
-        let console = "[ 9.9,5] firmware: error\n[    0.0] Linux version 6\n[    0.1] next\nraw\n";
-        assert_eq!(kernel_lines(console).collect::<Vec<_>>(), ["", "Linux version 6", "next", "raw"]);
+        let console = "[ 9.9,5] firmware: error\n[    0.000000] radix\n[    0.000000] Linux version 6\n[    0.1] next\nraw\n";
+        assert_eq!(kernel_lines(console).collect::<Vec<_>>(), ["radix", "Linux version 6", "next", "raw"]);
+        assert_eq!(kernel_messages(console).collect::<Vec<_>>(), ["radix", "Linux version 6", "next"]);
         assert_eq!(kernel_lines("nothing\n").count(), 0);
+    }
+
+    #[test]
+    fn the_last_kernel_is_told_from_those_before() {
+        let console = "[    0.000000] Linux version 6\n[ 9.0] reboot\n[    0.1] firmware\n\
+                       [    0.000000] radix\n[    0.000000] Linux version 6\n[ 1.0] done\n";
+        assert_eq!(last_kernel_lines(console).collect::<Vec<_>>(), ["radix", "Linux version 6", "done"]);
+        assert_eq!(kernel_lines(console).count(), 6);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub fn judge(board: &Board, booted: &Booted, cpus: usize) -> Result<Vec<Check>> 
     let mut found = inside(board, booted, &reports, cpus)?;
     found.extend(trace::judge(&reports, &guest(&reports)));
     let after =
-        checks::judge(booted, &[Expect::Nvme, Expect::Net, Expect::Msi("nvme0q"), Expect::Msi("eth0")]);
+        checks::judge(booted, &[Expect::Nvme(16), Expect::Net, Expect::Msi("nvme0q"), Expect::Msi("eth0")]);
     found.extend(after.into_iter().map(|check| Check { name: format!("host: {}", check.name), ..check }));
     Ok(found)
 }
