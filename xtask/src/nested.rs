@@ -11,6 +11,7 @@ pub use judge::Times;
 use crate::{
     board::Board,
     boot::{self, Guest, Plan},
+    cases::MEGABYTES,
     checks,
     console::{Ending, Limits},
     cpio::Archive,
@@ -163,7 +164,7 @@ fn plan(run: &Run, board: &Board, guest: &Guest, firmware: Option<PathBuf>) -> R
         steps: strings(STEPS),
         devices: strings(DEVICES),
         words: vec![
-            "megabytes=16".into(),
+            format!("megabytes={MEGABYTES}"),
             format!("controller={}", run.controller),
             format!("pages={}", run.page_size),
             format!("cpus={}", run.smp),

@@ -4,6 +4,7 @@ use super::trace;
 use crate::{
     board::Board,
     boot::Booted,
+    cases::MEGABYTES,
     checks::{self, Expect, find, short},
     report::Check,
     said::{self, Said},
@@ -16,8 +17,10 @@ pub fn judge(board: &Board, booted: &Booted, cpus: usize) -> Result<Vec<Check>> 
     let reports = said::said(console);
     let mut found = inside(board, booted, &reports, cpus)?;
     found.extend(trace::judge(&reports, &guest(&reports)));
-    let after =
-        checks::judge(booted, &[Expect::Nvme(16), Expect::Net, Expect::Msi("nvme0q"), Expect::Msi("eth0")]);
+    let after = checks::judge(
+        booted,
+        &[Expect::Nvme(MEGABYTES), Expect::Net, Expect::Msi("nvme0q"), Expect::Msi("eth0")],
+    );
     found.extend(after.into_iter().map(|check| Check { name: format!("host: {}", check.name), ..check }));
     Ok(found)
 }
