@@ -220,6 +220,15 @@ fn a_switch_s_buses_are_numbered_depth_first() {
     assert_eq!(up.register(0x18) & 0xff_ffff, 0x05_0201);
     assert_eq!(first.register(0x18) & 0xff_ffff, 0x03_0302);
     assert_eq!(third.register(0x18) & 0xff_ffff, 0x05_0502);
+    for bridge in [&up, &first, &second, &third] {
+        let windows = [0x1c, 0x20, 0x24].map(|register| bridge.register(register));
+        assert_eq!(
+            [windows[0] & 0xf0f0, windows[1], windows[2] & 0xfff0_fff0],
+            [0xf0, 0xfff0, 0xfff0],
+            "nothing passes"
+        );
+        assert_eq!(bridge.register(0x04) & 6, 6);
+    }
     assert_eq!(machine.config_read(1, 0x400, 0, 4), (SUCCESS, 0x0010_1b36));
 }
 

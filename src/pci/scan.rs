@@ -71,6 +71,12 @@ const HAS_CAPABILITIES: u32 = 1 << 4;
 const CAPABILITIES: u16 = 0x34;
 const INTERRUPT_PIN: u16 = 0x3d;
 const COMMAND: u16 = 0x04;
+/// Base and limit of what a bridge lets through: of a byte each, and of two bytes.
+const IO_WINDOW: u16 = 0x1c;
+const MEMORY_WINDOW: u16 = 0x20;
+const PREFETCHABLE_WINDOW: u16 = 0x24;
+/// The highest base, and limit 0.
+const CLOSED: u32 = 0xfff0;
 const MEMORY_AND_MASTER: u32 = 6;
 
 /// Capability: PCI Express.
@@ -209,6 +215,12 @@ impl Scan<'_> {
         self.last_bus = first;
         let numbers = |last: u8| u32::from(last) << 16 | u32::from(first) << 8 | u32::from(bridge.bdfn.bus());
         self.write(bridge.bdfn, Register::word(BUSES), numbers(0xff));
+        // Out of reset they are open at the bottom of the bus, where devices' DMA goes. The root port's are set up already.
+        if bridge.bdfn.bus() != 0 {
+            self.write(bridge.bdfn, Register::half(IO_WINDOW), CLOSED & 0xff);
+            self.write(bridge.bdfn, Register::word(MEMORY_WINDOW), CLOSED);
+            self.write(bridge.bdfn, Register::word(PREFETCHABLE_WINDOW), CLOSED);
+        }
         let command = self.read(bridge.bdfn, Register::half(COMMAND));
         self.write(bridge.bdfn, Register::half(COMMAND), command | MEMORY_AND_MASTER);
         // A link has one device at its other end.

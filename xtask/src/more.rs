@@ -15,15 +15,11 @@ const ALLOWED: &[(&str, &str)] = &[
     ("^HugeTLB: ", "and can be had by programs"),
     ("^(Non-volatile memory driver|OPAL nvram setup,)", "we have NVRAM without a flash"),
     (
-        r"^pci \S+ +(bridge window \[io  0x0000-0x0fff\]$|disabling bridge window \[io .* \(unused\)$)",
-        "ports below the root start with these open and we leave them so; no host bridge has I/O space",
-    ),
-    (
         "^powernv-cpufreq: ibm,pstate-min node not found",
         "no frequencies on POWER8; skiboot's can't be read there",
     ),
     (
-        "^(hrtimer: interrupt took |perf: interrupt took too long|sched: DL replenish lagged)",
+        "^(hrtimer: interrupt took |perf: interrupt took too long|sched: DL replenish lagged|workqueue: .* hogged CPU)",
         "a busy host lets the guest stand",
     ),
     ("^random: crng init done", "some boots are over before"),
