@@ -66,7 +66,8 @@ impl<I: Mmio, R: Ram> PortReset for HostBridge<I, R> {
             if (arch::timebase().wrapping_sub(self.port.due) as i64) < ABANDONED as i64 {
                 return Err(Error::Busy);
             }
-            self.change_bridge_control(at, SECONDARY_RESET, 0)?;
+            // A port that can't be reached any more is no reason to leave the others alone.
+            let _ = self.change_bridge_control(at, SECONDARY_RESET, 0);
         }
         self.change_bridge_control(port, 0, SECONDARY_RESET)?;
         self.port_next(Step::Asserted(port))

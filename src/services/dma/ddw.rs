@@ -161,7 +161,7 @@ impl Acts<'_> {
         let entries = entries(index, four_gib, page_shift, 1 << window_shift.wrapping_sub(page_shift));
         let geometry = shape(translation, page_shift, &entries).ok_or(Error::NoMem)?;
         let table = self.tables.create(self.ram, geometry, entries.end, Some(entries.start))?;
-        let reach = self.set_papr(place, table, four_gib)?;
+        let reach = self.set_papr(place, table, Some(four_gib))?;
         Ok((liobn(place), reach))
     }
 
@@ -256,10 +256,8 @@ impl Acts<'_> {
     fn open_default(&mut self, result: Result) -> Result {
         let Some((place, table)) = self.fresh.take() else { return result };
         match result {
-            Ok(()) => {
-                let four_gib = super::slots::four_gib(&**self.bridge(place)?.lock());
-                self.set_papr(place, table, four_gib).map(|_| ())
-            }
+            // A window 0 begins at 0 in either mode.
+            Ok(()) => self.set_papr(place, table, None).map(|_| ()),
             Err(_) => {
                 self.tables.destroy(self.ram, table)?;
                 result
@@ -267,11 +265,11 @@ impl Acts<'_> {
         }
     }
 
-    /// Puts a new table into a slot as PAPR's, if its bridge still is in that mode; destroys it if that fails. Gives the
-    /// window's first bus address.
-    fn set_papr(&mut self, place: Place, table: TableId, four_gib: bool) -> Result<u64> {
+    /// Puts a new table into a slot as PAPR's; destroys it if that fails, or if its bridge no longer is in the mode that the
+    /// table was made for. Gives the window's first bus address.
+    fn set_papr(&mut self, place: Place, table: TableId, four_gib: Option<bool>) -> Result<u64> {
         self.tables.set_papr(table, place);
-        match self.set_in(place, table, false, Some(four_gib)) {
+        match self.set_in(place, table, false, four_gib) {
             Ok(reach) => Ok(reach.first),
             Err(error) => {
                 self.tables.destroy(self.ram, table)?;
