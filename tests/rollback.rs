@@ -167,6 +167,22 @@ fn a_fence_at_any_access_of_an_act_that_needn_t_wait_leaves_all_or_nothing() {
     fences(acts().filter(|act| act.kills), 0);
 }
 
+fn an_error_that_freezes_the_pe_during_an_act_is_left_to_eeh() {
+    for number in [10, 402] {
+        let pe = number as u16 / 2;
+        let replace = |accesses| {
+            let machine = furnished();
+            machine.models[0].freeze_after(accesses, pe);
+            assert_eq!(machine.map(number, 1, 0x2100_0000, 0x1000, 0x1000), SUCCESS);
+            machine.models[0].frozen(pe)
+        };
+        let frozen: Vec<_> = (0..).map(replace).take_while(|&(mmio, _)| mmio).collect();
+        assert!(frozen.len() >= 14, "that many accesses: {}", frozen.len());
+        assert!(frozen.iter().all(|&(_, dma)| dma), "{frozen:?}");
+        assert_eq!(replace(u64::MAX), (false, false));
+    }
+}
+
 /// `reads` is how many loads of a status a kill takes.
 fn fences<'a>(acts: impl Iterator<Item = &'a Act>, reads: u32) {
     for act in acts {
@@ -278,6 +294,7 @@ fn acts_on_another_bridge_don_t_care() {
 
 on_every_bridge! {
     a_fence_at_any_access_leaves_all_or_nothing
+    an_error_that_freezes_the_pe_during_an_act_is_left_to_eeh
     a_fence_at_any_access_of_an_act_that_needn_t_wait_leaves_all_or_nothing
     a_lost_store_to_any_register_leaves_all_or_nothing
     a_kill_or_a_sync_that_never_ends_changes_nothing_and_is_given_up

@@ -156,6 +156,13 @@ pub enum Kill {
     All,
 }
 
+/// DMA of a PE that an act has stopped.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopped {
+    /// Its MMIO ran then: if that is frozen when the act ends, an error did it.
+    pub mmio_ran: bool,
+}
+
 /// What the engine asks of a bridge.
 pub trait Bridge {
     /// How it selects the TVE.
@@ -177,14 +184,14 @@ pub trait Bridge {
     /// # Errors
     /// When the bridge doesn't answer or doesn't finish in time.
     fn invalidate(&mut self, kill: Kill) -> Outcome;
-    /// Stops a PE's DMA; tells whether it ran before.
+    /// Stops a PE's DMA; nothing if it didn't run.
     ///
     /// # Errors
     /// When the bridge doesn't answer.
-    fn stop_dma(&mut self, pe: PeNumber) -> Outcome<bool>;
-    /// Lets a PE's DMA run.
+    fn stop_dma(&mut self, pe: PeNumber) -> Outcome<Option<Stopped>>;
+    /// Lets a PE's DMA run again, unless an error froze the PE meanwhile.
     ///
     /// # Errors
     /// When the bridge doesn't answer.
-    fn resume_dma(&mut self, pe: PeNumber) -> Outcome;
+    fn resume_dma(&mut self, pe: PeNumber, stopped: Stopped) -> Outcome;
 }

@@ -63,9 +63,9 @@ pub fn reopen<B: Bridge + ?Sized>(bridge: &mut B, slots: [Slot; 2], old: [Tve; 2
 
 #[cold]
 fn replace<B: Bridge + ?Sized>(bridge: &mut B, slot: Slot, old: Tve, new: Tve) -> Outcome {
-    let ran = bridge.stop_dma(slot.pe())?;
+    let stopped = bridge.stop_dma(slot.pe())?;
     let replaced = put(bridge, slot, old, Tve::CLOSED).and_then(|()| put(bridge, slot, old, new));
-    let resumed = if ran { bridge.resume_dma(slot.pe()) } else { Ok(()) };
+    let resumed = stopped.map_or(Ok(()), |stopped| bridge.resume_dma(slot.pe(), stopped));
     let result = replaced.and(resumed);
     if result.is_err() {
         bridge.restore_tve(slot, old);

@@ -12,7 +12,7 @@ use crate::hw::fault::{Fault, Outcome};
 use crate::hw::mmio::Mmio;
 use crate::hw::ram::Ram;
 use crate::iommu::tve::Tve;
-use crate::iommu::{self, Bridge, Kill, PeNumber, Select, Slot, WindowIndex};
+use crate::iommu::{self, Bridge, Kill, PeNumber, Select, Slot, Stopped, WindowIndex};
 use crate::sync::wait_until;
 
 /// The longest that one step of a kill may take: above any PCIe completion timeout that is configured here.
@@ -122,16 +122,21 @@ impl<I: Mmio, R: Ram> Bridge for HostBridge<I, R> {
         self.wait_for_kill()
     }
 
-    fn stop_dma(&mut self, pe: PeNumber) -> Outcome<bool> {
-        let ran = ioda::read(&self.regs, TableId::PestB, pe.index()) & FROZEN == 0;
-        if ran {
+    fn stop_dma(&mut self, pe: PeNumber) -> Outcome<Option<Stopped>> {
+        let [mmio_ran, dma_ran] = [TableId::PestA, TableId::PestB]
+            .map(|table| ioda::read(&self.regs, table, pe.index()) & FROZEN == 0);
+        if dma_ran {
             ioda::write(&self.regs, TableId::PestB, pe.index(), FROZEN);
         }
-        ioda::alive(&self.regs).map(|()| ran)
+        ioda::alive(&self.regs).map(|()| dma_ran.then_some(Stopped { mmio_ran }))
     }
 
-    fn resume_dma(&mut self, pe: PeNumber) -> Outcome {
+    fn resume_dma(&mut self, pe: PeNumber, stopped: Stopped) -> Outcome {
         ioda::write(&self.regs, TableId::PestB, pe.index(), 0);
+        // An error freezes both. This way round none slips in between.
+        if stopped.mmio_ran && ioda::read(&self.regs, TableId::PestA, pe.index()) & FROZEN != 0 {
+            ioda::write(&self.regs, TableId::PestB, pe.index(), FROZEN);
+        }
         ioda::alive(&self.regs)
     }
 }

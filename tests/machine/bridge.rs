@@ -43,6 +43,7 @@ both! {
     fn poke(&self, offset: u64, value: u64);
     fn fail_next_write_at(&self, offset: u64);
     fn fence_after(&self, accesses: u64);
+    fn freeze_after(&self, accesses: u64, pe: u16);
     fn fence(&self);
     fn is_fenced(&self) -> bool;
     fn dead_link(&self, dead: bool);

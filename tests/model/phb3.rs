@@ -70,6 +70,7 @@ struct State {
     writes: Vec<Write>,
     fail_write: Option<u64>,
     fence_after: Option<u64>,
+    freeze_after: Option<(u64, u16)>,
     strict_config_pe: bool,
     xics: Option<Xics>,
 }
@@ -95,6 +96,7 @@ impl ModelPhb3 {
             writes: Vec::new(),
             fail_write: None,
             fence_after: None,
+            freeze_after: None,
             strict_config_pe: true,
             xics: None,
         };
@@ -184,6 +186,11 @@ impl ModelPhb3 {
         self.state().fence_after = Some(accesses);
     }
 
+    /// `accesses` more loads and stores through the BAR, then an error freezes a PE.
+    pub fn freeze_after(&self, accesses: u64, pe: u16) {
+        self.state().freeze_after = Some((accesses, pe));
+    }
+
     /// Fences the bridge now, as an error would.
     pub fn fence(&self) {
         self.state().fence();
@@ -253,6 +260,14 @@ impl State {
     }
 
     fn count_access(&mut self) {
+        match self.freeze_after {
+            Some((0, pe)) => {
+                self.freeze_after = None;
+                self.freeze(pe, None);
+            }
+            Some((left, pe)) => self.freeze_after = Some((left - 1, pe)),
+            None => {}
+        }
         match self.fence_after {
             Some(0) => {
                 self.fence_after = None;

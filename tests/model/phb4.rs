@@ -92,6 +92,7 @@ struct State {
     writes: Vec<Write>,
     fail_write: Option<u64>,
     fence_after: Option<u64>,
+    freeze_after: Option<(u64, u16)>,
     strict_config_pe: bool,
 }
 
@@ -118,6 +119,7 @@ impl ModelPhb4 {
             writes: Vec::new(),
             fail_write: None,
             fence_after: None,
+            freeze_after: None,
             strict_config_pe: true,
         };
         state.assert_etu_reset();
@@ -204,6 +206,11 @@ impl ModelPhb4 {
         self.state().fence_after = Some(accesses);
     }
 
+    /// `accesses` more loads and stores through the BAR, then an error freezes a PE.
+    pub fn freeze_after(&self, accesses: u64, pe: u16) {
+        self.state().freeze_after = Some((accesses, pe));
+    }
+
     /// Fences the bridge now, as an error would.
     pub fn fence(&self) {
         self.state().fence();
@@ -263,6 +270,14 @@ impl State {
     }
 
     fn count_access(&mut self) {
+        match self.freeze_after {
+            Some((0, pe)) => {
+                self.freeze_after = None;
+                self.freeze(pe, None);
+            }
+            Some((left, pe)) => self.freeze_after = Some((left - 1, pe)),
+            None => {}
+        }
         match self.fence_after {
             Some(0) => {
                 self.fence_after = None;
