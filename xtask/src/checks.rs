@@ -6,7 +6,7 @@ use crate::{
     calls,
     console::{Ending, Outcome},
     excused::excused,
-    more, proof,
+    proof,
     report::Check,
     said::{self, Said},
     traffic::{self, Traffic},
@@ -151,7 +151,7 @@ fn forbidden<'a>(board: &Board, lines: impl Iterator<Item = &'a str> + Clone) ->
 }
 
 /// The boot of QEMU's own firmware beside ours: it came to its end, the patterns of what must not appear let it pass, and
-/// it found the same devices and said what ours said.
+/// it found the same devices.
 pub fn beside(board: &Board, ours: &str, other: &Outcome) -> Result<Vec<Check>> {
     let theirs = &other.console;
     if other.ending != Ending::Ended {
@@ -160,7 +160,6 @@ pub fn beside(board: &Board, ours: &str, other: &Outcome) -> Result<Vec<Check>> 
     let named = |check: Check| Check { name: format!("QEMU's own firmware: {}", check.name), ..check };
     let mut checks: Vec<_> = forbidden(board, by_kernel(theirs))?.into_iter().map(named).collect();
     checks.push(same_devices(ours, theirs));
-    checks.push(more::judge(ours, theirs));
     Ok(checks)
 }
 

@@ -42,9 +42,9 @@ pub fn last_kernel_lines(console: &str) -> impl Iterator<Item = &str> {
     from(console, console.rfind(VERSION)).lines().map(|line| message(line).unwrap_or(line))
 }
 
-/// Only what a kernel logged: lines that begin with a time stamp.
-pub fn kernel_messages(console: &str) -> impl Iterator<Item = &str> {
-    from(console, console.find(VERSION)).lines().filter_map(message)
+/// Only what a kernel logged: lines that begin with a time stamp, each with its level if it has one.
+pub fn kernel_messages(console: &str) -> impl Iterator<Item = (Option<u8>, &str)> {
+    from(console, console.find(VERSION)).lines().filter_map(|line| Some((leveled(line).0, message(line)?)))
 }
 
 const VERSION: &str = "] Linux version";
@@ -64,9 +64,18 @@ fn from(console: &str, version: Option<usize>) -> &str {
     &console[start..]
 }
 
-/// A line without its time stamp, if it has one.
+/// A line without its level and its time stamp, if it has one.
 fn message(line: &str) -> Option<&str> {
-    Some(line.strip_prefix('[')?.split_once("] ")?.1)
+    Some(leveled(line).1.strip_prefix('[')?.split_once("] ")?.1)
+}
+
+/// With `console_msg_format=syslog` a kernel says `<6>` and so on before each line, from when it has read its command line.
+fn leveled(line: &str) -> (Option<u8>, &str) {
+    let split = || {
+        let (level, rest) = line.strip_prefix('<')?.split_once('>')?;
+        Some((Some(level.parse().ok()?), rest))
+    };
+    split().unwrap_or((None, line))
 }
 
 /// A PCI device that the kernel found.
@@ -163,9 +172,12 @@ mod tests {
 
     #[test]
     fn kernel_lines_begin_at_the_kernel_and_lose_their_time() {
-        let console = "[ 9.9,5] firmware: error\n[    0.000000] radix\n[    0.000000] Linux version 6\n[    0.1] next\nraw\n";
-        assert_eq!(kernel_lines(console).collect::<Vec<_>>(), ["radix", "Linux version 6", "next", "raw"]);
-        assert_eq!(kernel_messages(console).collect::<Vec<_>>(), ["radix", "Linux version 6", "next"]);
+        let console = "[ 9.9,5] firmware: error\n[    0.000000] radix\n[    0.000000] Linux version 6\n<4>[    0.1] next\n<raw>\n";
+        assert_eq!(kernel_lines(console).collect::<Vec<_>>(), ["radix", "Linux version 6", "next", "<raw>"]);
+        assert_eq!(
+            kernel_messages(console).collect::<Vec<_>>(),
+            [(None, "radix"), (None, "Linux version 6"), (Some(4), "next")]
+        );
         assert_eq!(kernel_lines("nothing\n").count(), 0);
     }
 

@@ -10,7 +10,7 @@ use crate::{
     console::{self, Limits},
     elf, endings,
     fetch::Kernel,
-    image, kexec, nested, parallel, paths, payload,
+    image, kexec, more, nested, parallel, paths, payload,
     proof::{self, Proof},
     qemu::{Launch, Qemu},
     report::{self, Check, seconds},
@@ -283,12 +283,30 @@ fn one(case: &Case, ready: &Ready) -> Result<(Vec<Check>, Duration)> {
     if booted.outcome.ending == console::Ending::Ended {
         found.extend(checks::lines(ready.board(case)?, &booted.outcome.console, case.steps)?);
         if case.compare && ready.firmware.is_some() {
-            let other = start(case, ready, None)?;
-            boot::keep_log(&format!("{}-skiboot", case.name), &other.outcome.console)?;
-            found.extend(checks::beside(ready.board(case)?, &booted.outcome.console, &other.outcome)?);
+            found.extend(beside(case, ready, &booted)?);
         }
     }
     Ok((found, booted.outcome.time))
+}
+
+/// Compares a boot with one of QEMU's own firmware; if the kernel warned of more, both must say it twice.
+fn beside(case: &Case, ready: &Ready, ours: &Booted) -> Result<Vec<Check>> {
+    let theirs = start(case, ready, None)?;
+    boot::keep_log(&format!("{}-skiboot", case.name), &theirs.outcome.console)?;
+    let mut found = checks::beside(ready.board(case)?, &ours.outcome.console, &theirs.outcome)?;
+    let first = more::only(&ours.outcome.console, &theirs.outcome.console);
+    let check = match first.as_deref() {
+        Some([_, ..]) => {
+            let (ours, theirs) = (start(case, ready, ready.firmware.as_deref())?, start(case, ready, None)?);
+            more::judge(
+                first.as_deref(),
+                more::only(&ours.outcome.console, &theirs.outcome.console).as_deref(),
+            )
+        }
+        _ => more::judge(first.as_deref(), None),
+    };
+    found.push(check);
+    Ok(found)
 }
 
 fn start(case: &Case, ready: &Ready, firmware: Option<&Path>) -> Result<Booted> {
@@ -308,6 +326,9 @@ fn start(case: &Case, ready: &Ready, firmware: Option<&Path>) -> Result<Booted> 
         launch.machine.retain(|argument| argument != "-no-reboot");
     }
     launch.append += &format!(" {PATIENCE}");
+    if case.compare {
+        launch.append += &format!(" {}", more::LEVELS);
+    }
     if !case.append.is_empty() {
         launch.append += &format!(" {}", case.append);
     }

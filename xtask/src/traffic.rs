@@ -49,8 +49,8 @@ impl Traffic {
 
     /// Was something with this sum received?
     pub fn received(&self, sha: &str) -> bool {
-        // The guest may be done a moment before our thread is.
-        for _ in 0..20 {
+        // The guest may be done a moment before our thread is; on a busy host that is a long moment.
+        for _ in 0..400 {
             if self.received.lock().expect("no panic while summing").iter().any(|sum| sum == sha) {
                 return true;
             }
