@@ -6,6 +6,7 @@
 
 mod bridges;
 mod chips;
+mod rtas;
 mod tree;
 
 use crate::arch::{self, CpuArea, PhysicalRam, Registers};
@@ -95,7 +96,8 @@ pub unsafe fn boot(tree: *const u8, home: u64, heap: &'static Heap) -> ! {
     });
     firmware.services.view.poll(&firmware.ram, firmware.phbs, &firmware.dma);
 
-    let blob = tree::publish(machine_tree, board, firmware, &started.psis, &nodes);
+    let rtas = rtas::instantiate(&firmware.memory, ram);
+    let blob = tree::publish(machine_tree, board, firmware, &started.psis, &nodes, &rtas);
     let tree = region.allocate(ram, blob.len() as u64, 8);
     ram.write_bytes(tree, &blob);
     let entry = find_kernel();

@@ -2,6 +2,7 @@
 
 use crate::arch;
 use crate::board::{Board, Generation, Interrupts, LpcPath};
+use crate::dt::ddw::Rtas;
 use crate::dt::interrupts::Xive as XiveNode;
 use crate::dt::opal::{Export, OpalNode, OwnInterrupt};
 use crate::dt::pci::{PciNode, PhbNode};
@@ -116,11 +117,13 @@ pub fn publish(
     firmware: &Firmware,
     psis: &[(ChipId, Isn)],
     bridges: &[Bridge],
+    rtas: &Rtas,
 ) -> Vec<u8> {
     let mut tree = needed(Tree::from_blob(machine_tree).ok(), "the machine's tree is damaged");
     dt::cpus::publish(&mut tree, board.generation);
     let chips: Vec<ChipId> = psis.iter().map(|&(chip, _)| chip).collect();
-    let mut reserved = Vec::from([Reserved::firmware(firmware.memory.firmware.clone())]);
+    let mut reserved =
+        Vec::from([Reserved::firmware(firmware.memory.firmware.clone()), Reserved::rtas(rtas.page.clone())]);
     reserved.extend(chips.iter().map(|&chip| Reserved::homer(board.homer, chip)));
     reserved.push(Reserved::occ_common(board.occ_common));
     dt::memory::publish(&mut tree, &reserved);
@@ -158,7 +161,7 @@ pub fn publish(
     );
     let page_sizes = phb::all(firmware.phbs).fold(0, |sizes, bridge| sizes | bridge.translation.page_sizes);
     dt::dma_windows::publish(&mut tree, page_sizes);
-    dt::ddw::publish_rtas(&mut tree);
+    dt::ddw::publish_rtas(&mut tree, rtas);
     tree.to_blob(arch::pir())
 }
 

@@ -4,9 +4,19 @@
 use crate::dt::tree::{NodeId, Tree};
 use crate::papr::ddw::{NAMES, TOKENS};
 use crate::services::dma::ddw::{BRIDGE_SHIFT, DEFAULT_SIZE, OWN};
+use core::ops::Range;
 
 /// The node of the tokens.
-pub const RTAS: &str = "/ibm,opal/rtas";
+pub const RTAS: &str = "/rtas";
+
+/// Where PAPR's calls are made, below 4 GiB.
+#[derive(Clone, Debug)]
+pub struct Rtas {
+    /// What the OS must keep.
+    pub page: Range<u64>,
+    /// The address that it calls, in there.
+    pub entry: u64,
+}
 
 /// Publishes what a bridge's node tells. `limited`: it has the 4 GiB mode.
 pub fn publish_bridge(tree: &mut Tree, node: NodeId, id: u64, limited: bool) {
@@ -21,11 +31,14 @@ pub fn publish_bridge(tree: &mut Tree, node: NodeId, id: u64, limited: bool) {
     node.set_cells("ibm,ddw-extensions", &[3, reset, 1, limited.into()]);
 }
 
-/// Publishes the tokens by name. Not in `/rtas`, where PAPR has them: Debian's kexec refuses to load a kernel when that
-/// node is there and doesn't say where RTAS is.
-pub fn publish_rtas(tree: &mut Tree) {
+/// Publishes the tokens by name, and where RTAS is. Debian's kexec loads no kernel when the node is there and doesn't say
+/// where.
+pub fn publish_rtas(tree: &mut Tree, rtas: &Rtas) {
     let mut node = tree.make(RTAS);
     for (name, token) in NAMES.into_iter().zip(TOKENS) {
         node.set_cells(name, &[token]);
     }
+    node.set_cells("linux,rtas-base", &[rtas.page.start as u32]);
+    node.set_cells("linux,rtas-entry", &[rtas.entry as u32]);
+    node.set_cells("rtas-size", &[(rtas.page.end - rtas.page.start) as u32]);
 }

@@ -25,6 +25,11 @@ impl Reserved {
         Self { name: "ibm,firmware", range, labelled: false }
     }
 
+    /// PAPR's door: memory of the OS, which must keep what is there.
+    pub const fn rtas(range: Range<u64>) -> Self {
+        Self { name: "ibm,rtas", range, labelled: false }
+    }
+
     /// The HOMER of a chip: 4 MiB that the OCC uses. `base` is chip 0's.
     pub const fn homer(base: u64, chip: ChipId) -> Self {
         let start = base + ((chip.0 as u64) << 22);

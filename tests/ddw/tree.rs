@@ -9,7 +9,7 @@ fn a_bridge_and_rtas_name_the_same_tokens() {
     let mut tree = Tree::new();
     let node = tree.make("/pciex@600c3c0000000").id();
     ddw::publish_bridge(&mut tree, node, 3, true);
-    ddw::publish_rtas(&mut tree);
+    ddw::publish_rtas(&mut tree, &ddw::Rtas { page: 0x3eff_0000..0x3f00_0000, entry: 0x3eff_0020 });
     let blob = tree.to_blob(opalite::units::Pir(0));
     let tree = fdt::Fdt::new(&blob).unwrap();
     let cells = |path: &str, name: &str| -> Vec<u32> {
@@ -31,8 +31,10 @@ fn a_bridge_and_rtas_name_the_same_tokens() {
     for (name, token) in names {
         assert_eq!(cells(ddw::RTAS, name), [token]);
     }
-    // An OS that finds these would take RTAS for real.
-    let rtas = tree.find_node(ddw::RTAS).unwrap();
-    assert_eq!(rtas.properties().filter(|property| !property.name.starts_with("ibm,")).count(), 0);
-    assert!(rtas.property("linux,rtas-base").is_none());
+    // What Linux and kexec-tools look for: all three, or they take RTAS for broken.
+    assert_eq!(cells(ddw::RTAS, "linux,rtas-base"), [0x3eff_0000]);
+    assert_eq!(cells(ddw::RTAS, "linux,rtas-entry"), [0x3eff_0020]);
+    assert_eq!(cells(ddw::RTAS, "rtas-size"), [0x1_0000]);
+    // With this one Linux would take the machine for a guest.
+    assert!(tree.find_node(ddw::RTAS).unwrap().property("ibm,hypertas-functions").is_none());
 }

@@ -5,6 +5,9 @@ use core::arch::asm;
 unsafe extern "C" {
     static _image_start: u8;
     static _image_end: u8;
+    static rtas_page: u8;
+    static rtas_page_code: u8;
+    static rtas_page_end: u8;
     fn opal_entry();
 }
 
@@ -21,6 +24,15 @@ pub fn image_end() -> u64 {
 /// Address that the OS calls.
 pub fn opal_entry_address() -> u64 {
     opal_entry as *const () as u64
+}
+
+/// What the page of `rtas.S` begins with, and where in it the code is.
+pub fn rtas_image() -> (&'static [u8], u64) {
+    let offset = |symbol: *const u8| symbol.addr() - (&raw const rtas_page).addr();
+    // SAFETY: the image's bytes between two symbols of one section.
+    let bytes =
+        unsafe { core::slice::from_raw_parts(&raw const rtas_page, offset(&raw const rtas_page_end)) };
+    (bytes, offset(&raw const rtas_page_code) as u64)
 }
 
 /// Return addresses of the functions that are being executed, innermost first, as offsets in the image.

@@ -11,7 +11,7 @@ mod threads;
 
 pub use cpu::*;
 pub use exceptions::report_exceptions_here;
-pub use image::{backtrace, enter_kernel, halt, image_end, image_start, opal_entry_address};
+pub use image::{backtrace, enter_kernel, halt, image_end, image_start, opal_entry_address, rtas_image};
 pub use mmio::{PhysicalRam, Registers};
 pub use modes::{park, set_little_endian_interrupts, set_radix, take_hmer};
 pub use reason::{Reason, why};
@@ -45,6 +45,8 @@ core::arch::global_asm!(
     table = sym table::TABLE,
     table_end = const table::END,
 );
+
+core::arch::global_asm!(include_str!("rtas.S"));
 
 // What `opal_entry.S` takes for granted of the table.
 const _: () = assert!(size_of::<table::Call>() == 16 && offset_of!(table::Call, handler) == 0);

@@ -106,3 +106,54 @@ opal_call:
     ld    %r0, 16(%r1)
     mtlr  %r0
     blr
+
+# void rtas_call(block, entry, check: &mut [u64; 33])
+# Calls RTAS as LoPAR says, in 32-bit mode, with a pattern in every register that it must preserve, and stores in `check`
+# what they hold afterwards; check[0] is the MSR, check[32] the CR.
+    .section .text.rtas_call, "ax"
+    .globl rtas_call
+rtas_call:
+    mflr  %r0
+    std   %r0, 16(%r1)
+    mfcr  %r0
+    std   %r0, 8(%r1)
+    stdu  %r1, -320(%r1)
+    .irp n, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    std   %r\n, (64 + 8 * \n)(%r1)
+    .endr
+    std   %r2, 48(%r1)
+    std   %r5, 56(%r1)
+    mtctr %r4
+    .irp n, 2, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    li    %r\n, 0x5a00 + \n
+    .endr
+    lis   %r6, 0x0a5a
+    mtcrf 0x38, %r6
+    mfmsr %r6
+    clrldi %r6, %r6, 1          # MSR[SF]
+    mtmsrd %r6
+    isync
+    bctrl
+    mfmsr %r6
+    li    %r8, 1
+    mr    %r7, %r6
+    rldimi %r7, %r8, 63, 0
+    mtmsrd %r7
+    isync
+    ld    %r5, 56(%r1)
+    std   %r6, 0(%r5)
+    .irp n, 1, 2, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    std   %r\n, (8 * \n)(%r5)
+    .endr
+    mfcr  %r6
+    std   %r6, (8 * 32)(%r5)
+    ld    %r2, 48(%r1)
+    .irp n, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    ld    %r\n, (64 + 8 * \n)(%r1)
+    .endr
+    addi  %r1, %r1, 320
+    ld    %r0, 8(%r1)
+    mtcrf 0xff, %r0
+    ld    %r0, 16(%r1)
+    mtlr  %r0
+    blr

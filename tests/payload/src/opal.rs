@@ -39,6 +39,23 @@ unsafe extern "C" {
         entry: u64,
         all: *mut [u64; 128],
     ) -> i64;
+    fn rtas_call(block: u64, entry: u64, check: *mut [u64; 33]);
+}
+
+/// Calls RTAS at `entry`, in 32-bit mode.
+///
+/// # Panics
+/// When it comes back in another mode, or a register that it must preserve came back changed.
+pub fn rtas(entry: u64, block: u64) {
+    let mut check = [0u64; 33];
+    // SAFETY: what `/rtas` names, with its calling convention; the block is ours.
+    unsafe { rtas_call(block, entry, &mut check) };
+    assert!(check[0] >> 63 == 0, "MSR {:#x} after a call of RTAS", check[0]);
+    for (register, &value) in check.iter().enumerate().take(32).skip(2).filter(|(n, _)| !(3..13).contains(n))
+    {
+        assert!(value == 0x5a00 + register as u64, "r{register} is {value:#x} after a call of RTAS");
+    }
+    assert!(check[32] & 0x00ff_f000 == 0x0a5a_0000 & 0x00ff_f000, "CR {:#x} after a call of RTAS", check[32]);
 }
 
 /// Calls OPAL with patterns in all 64 vector-scalar registers. Tells the first that came back changed.
