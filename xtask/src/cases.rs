@@ -416,6 +416,7 @@ pub const CASES: &[Case] = &[
     Case { name: "power8-kexec", machine: "powernv8", ..KEXEC },
     Case { name: "power8-reboot", machine: "powernv8", ..REBOOT },
     Case { name: "power10-kvm-64k", machine: "powernv10", kernel: Kernel::V6_12With64K, ..KVM },
+    Case { name: "power10-vfio", machine: "powernv10", ..VFIO },
     Case { name: "power10-6.12", compare: true, ..POWER10 },
     Case {
         name: "power10-6.1-nobypass",
