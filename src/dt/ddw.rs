@@ -41,4 +41,6 @@ pub fn publish_rtas(tree: &mut Tree, rtas: &Rtas) {
     node.set_cells("linux,rtas-base", &[rtas.page.start as u32]);
     node.set_cells("linux,rtas-entry", &[rtas.entry as u32]);
     node.set_cells("rtas-size", &[(rtas.page.end - rtas.page.start) as u32]);
+    // Linux complains when it isn't told how large an error log can be, though no call here has one.
+    node.set_cells("rtas-error-log-max", &[1024]).set_cells("rtas-version", &[1]);
 }

@@ -35,6 +35,8 @@ fn a_bridge_and_rtas_name_the_same_tokens() {
     assert_eq!(cells(ddw::RTAS, "linux,rtas-base"), [0x3eff_0000]);
     assert_eq!(cells(ddw::RTAS, "linux,rtas-entry"), [0x3eff_0020]);
     assert_eq!(cells(ddw::RTAS, "rtas-size"), [0x1_0000]);
+    assert_eq!(cells(ddw::RTAS, "rtas-error-log-max"), [1024]);
+    assert_eq!(cells(ddw::RTAS, "rtas-version"), [1]);
     // With this one Linux would take the machine for a guest.
     assert!(tree.find_node(ddw::RTAS).unwrap().property("ibm,hypertas-functions").is_none());
 }
