@@ -22,7 +22,8 @@ pub struct Module {
 /// The modules of one kernel (`lib/modules/VERSION`).
 pub struct Tree {
     files: BTreeMap<String, PathBuf>,
-    builtin: BTreeSet<String>,
+    /// None if nobody says: then what has no file is built in.
+    builtin: Option<BTreeSet<String>>,
 }
 
 impl Tree {
@@ -30,9 +31,13 @@ impl Tree {
     pub fn open(folder: &Path) -> Result<Self> {
         let mut files = BTreeMap::new();
         collect(&folder.join("kernel"), &mut files)?;
-        let list = fs::read_to_string(folder.join("modules.builtin")).unwrap_or_default();
-        let builtin = list.lines().filter_map(|line| module_name(Path::new(line))).collect();
+        let list = fs::read_to_string(folder.join("modules.builtin")).ok();
+        let builtin = list.map(|list| list.lines().filter_map(|line| module_name(Path::new(line))).collect());
         Ok(Self { files, builtin })
+    }
+
+    fn is_builtin(&self, name: &str) -> bool {
+        self.builtin.as_ref().map_or_else(|| !self.files.contains_key(name), |builtin| builtin.contains(name))
     }
 
     /// These modules and all that they need, each after what it needs. What is built into the kernel is left out.
@@ -45,15 +50,14 @@ impl Tree {
     }
 
     fn add(&self, name: &str, done: &mut Vec<Module>) -> Result<()> {
-        if self.builtin.contains(name) || done.iter().any(|module| module.name == name) {
+        if self.is_builtin(name) || done.iter().any(|module| module.name == name) {
             return Ok(());
         }
         let Some(file) = self.files.get(name) else {
             bail!("the kernel has no module {name}");
         };
         let content = read(file).with_context(|| format!("reading {}", file.display()))?;
-        let needs: Vec<_> =
-            needs_of(&content)?.into_iter().filter(|need| !self.builtin.contains(need)).collect();
+        let needs: Vec<_> = needs_of(&content)?.into_iter().filter(|need| !self.is_builtin(need)).collect();
         for need in &needs {
             self.add(need, done).with_context(|| format!("needed by {name}"))?;
         }
@@ -114,6 +118,17 @@ mod tests {
     fn reads_dependencies_and_takes_an_empty_list_for_none() {
         assert_eq!(parse_modinfo(b"license=GPL\0depends=nvme-core,t10_pi\0x=y\0"), ["nvme_core", "t10_pi"]);
         assert!(parse_modinfo(b"depends=\0license=GPL\0").is_empty());
+    }
+
+    #[test]
+    fn what_has_no_file_is_built_in_unless_a_list_says_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("kernel")).unwrap();
+        assert!(Tree::open(folder.path()).unwrap().closure(&["af_packet"]).unwrap().is_empty());
+        fs::write(folder.path().join("modules.builtin"), "kernel/net/packet/af-packet.ko\n").unwrap();
+        let tree = Tree::open(folder.path()).unwrap();
+        assert!(tree.closure(&["af-packet"]).unwrap().is_empty());
+        assert!(tree.closure(&["nvme"]).is_err());
     }
 
     #[test]
