@@ -131,6 +131,8 @@ impl PciNode {
 
 /// The top of the 32-bit window is where MSIs are written to.
 const M32_MSI: u64 = 0x1_0000;
+/// Place of the register by which the OS of a PHB3 invalidates TCEs itself.
+const TCE_KILL: u64 = 0x210;
 /// Flag of a 32-bit memory range in `ranges`.
 const MEMORY32: u32 = 0x0200_0000;
 
@@ -173,8 +175,12 @@ fn publish_identity(node: &mut NodeMut<'_>, phb: &PhbNode, stack: Option<(u32, u
 }
 
 fn publish_windows(node: &mut NodeMut<'_>, phb: &PhbNode) {
-    let windows = if phb.generation == Generation::Power8 { "ibm,mmio-window" } else { "ibm,mmio-windows" };
+    let power8 = phb.generation == Generation::Power8;
+    let windows = if power8 { "ibm,mmio-window" } else { "ibm,mmio-windows" };
     node.set_all(windows, [phb.m64, phb.m32].into_iter().flat_map(both));
+    if power8 {
+        node.set_u64s("ibm,opal-tce-kill", &[phb.registers.base + TCE_KILL]);
+    }
     let [cpu_high, cpu_low] = halves(phb.m32.base);
     let [size_high, size_low] = halves(phb.m32.size - M32_MSI);
     node.set_cells("ranges", &[MEMORY32, 0, M32_PCI_START as u32, cpu_high, cpu_low, size_high, size_low]);

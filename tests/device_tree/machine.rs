@@ -7,7 +7,9 @@ use opalite::dt::opal::{Export, OpalNode, OwnInterrupt};
 use opalite::dt::pci::{PciNode, PhbNode, Slot, Stack, Window};
 use opalite::dt::platform::{LpcRoute, PsiNode};
 use opalite::dt::tree::{Phandle, Tree};
-use opalite::dt::{Generation, chosen, cpus, interrupts, memory, opal, pci, platform, power};
+use opalite::dt::{
+    Generation, chosen, cpus, ddw, dma_windows, interrupts, memory, opal, pci, platform, power,
+};
 use opalite::hw::occ::Pstates;
 use opalite::units::{Bdfn, ChipId, Isn, Pir};
 
@@ -111,7 +113,8 @@ fn publish_phb9(tree: &mut Tree, generation: Generation, index: u32, parent: Pha
     let id = if generation == Generation::Power9 { 0x4c1 } else { 0x652 };
     let mut port = bridge((0, 0, 0), (0x1014, id), Some(root_slot(index)), behind);
     port.interrupt_pin = 0;
-    pci::publish_phb(tree, &phb, &[port]);
+    let node = pci::publish_phb(tree, &phb, &[port]);
+    ddw::publish_bridge(tree, node, number, true);
 }
 
 fn publish_phb8(tree: &mut Tree, index: u32, parent: Phandle) {
@@ -141,7 +144,8 @@ fn publish_phb8(tree: &mut Tree, index: u32, parent: Phandle) {
     };
     let mut port = bridge((0, 0, 0), (0x1014, 0x3dc), Some(root_slot(index)), Vec::new());
     port.interrupt_pin = 0;
-    pci::publish_phb(tree, &phb, &[port]);
+    let node = pci::publish_phb(tree, &phb, &[port]);
+    ddw::publish_bridge(tree, node, number, false);
 }
 
 fn reserved(generation: Generation) -> Vec<Reserved> {
@@ -270,6 +274,8 @@ pub fn publish(tree: &mut Tree, devices: fn(u32) -> Vec<PciNode>) {
         exports: &[Export { name: "dma_windows".into(), address: 0x3100_0000, size: 0x1000 }],
     };
     opal::publish(tree, &node);
+    dma_windows::publish(tree, 1 << 12 | 1 << 16);
+    ddw::publish_rtas(tree, &ddw::Rtas { page: 0x7eff_0000..0x7f00_0000, entry: 0x7eff_0020 });
 }
 
 /// The blob that the OS gets.

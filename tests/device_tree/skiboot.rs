@@ -113,6 +113,11 @@ const EVERYWHERE: &[Wanted] = &[
     (Theirs, "/ibm,opal/firmware/exports/traces", "", "skiboot's own trace buffers"),
     (Ours, "/ibm,opal/firmware/exports", "dma_windows", "a view of what firmware did"),
     (Value, "/ibm,opal/firmware", "version", "another firmware"),
+    (Ours, "/ibm,opal/dma-windows", "", "Opalite's own calls"),
+    (Ours, "/rtas", "", "PAPR's calls on DMA windows"),
+    (Ours, "/pciex@*", "ibm,dma-window", "PAPR's default window"),
+    (Ours, "/pciex@*", "ibm,#dma-*-cells", "PAPR's default window"),
+    (Ours, "/pciex@*", "ibm,ddw-*", "PAPR's dynamic windows"),
     (Theirs, "/ibm,opal/flash@0", "", "flash is not offered"),
     (Theirs, "/ibm,opal/ipmi", "", "messages to the BMC are not offered"),
     (Ours, "/ibm,opal/nvram", "", "offered, and said to be volatile"),
@@ -163,7 +168,6 @@ const POWER8: &[Wanted] = &[
     (Theirs, "/pciex@*", "ibm,opal-ive-stride", "nobody reads it"),
     (Theirs, "/pciex@*", "ibm,opal-ivt-table", "nobody reads it"),
     (Theirs, "/pciex@*", "ibm,opal-rba-table", "nobody reads it"),
-    (Theirs, "/pciex@*", "ibm,opal-tce-kill", "nobody reads it: Linux finds the register from `reg`"),
     (Theirs, "/pciex@*", "ibm,pbcq", "nobody reads it"),
 ];
 
