@@ -320,6 +320,23 @@ pub const CASES: &[Case] = &[
         compare: true,
         ..USUAL
     },
+    // Functions with PEs that the kernel makes long after boot, their BARs in a range that is shared out to PEs.
+    Case {
+        name: "sriov",
+        devices: &["igb,romfile=,bus=pcie.0"],
+        modules: &["igb"],
+        steps: &["sriov", "pci", "dma"],
+        expect: &[
+            Expect::Line("sriov wanted=2 found=2 answer=2"),
+            Expect::Line("sriov wanted=0 found=0 answer=0"),
+            Expect::Line("sriov wanted=3 found=3 answer=3"),
+            Expect::Line(r"VF 0000:01:16\.0 associated with PE#"),
+            Expect::Line(r"VF 0000:01:16\.4 associated with PE#"),
+            Expect::Windows,
+        ],
+        compare: true,
+        ..BARE
+    },
     // A card that has no MSI, and one that is forbidden its own. (QEMU's NVMe keeps its LSI raised: the kernel gives up
     // on it under any firmware.)
     Case {
