@@ -29,6 +29,8 @@ pub struct Case {
     pub expect: &'static [Expect],
     /// Compare the PCI devices and the kernel's messages with a boot of QEMU's own firmware.
     pub compare: bool,
+    /// Only for whoever names it: it needs more of the computer than two busy cores have.
+    pub by_name: bool,
 }
 
 impl Case {
@@ -59,6 +61,7 @@ const USUAL: Case = Case {
     steps: &["nvme", "net", "irq", "pci", "dma"],
     expect: &[BOTH_MOVE, BYPASS, Expect::Windows, Expect::GibPages],
     compare: false,
+    by_name: false,
 };
 /// The usual without what holds for radix and more than one GiB only.
 const ANY_PAGES: &[Expect] = &[BOTH_MOVE, BYPASS, Expect::Windows];
@@ -145,6 +148,22 @@ const CHIPS_2: Case = Case {
         Expect::Line("parallel cpus=8 reads=16 different=1"),
     ],
     ..USUAL
+};
+/// CPUs go and come on several chips. With many more threads than the computer has cores, Linux 6.1 on powernv9 sometimes
+/// stands still in this: all of its CPUs wait for one of its spinlocks, none is in firmware.
+const HOTPLUG_8: Case = Case {
+    smp: CHIPS_2.smp,
+    steps: &["cpus", "hotplug"],
+    expect: &[Expect::Cpus(8), Expect::Line("hotplug cpus=8 rounds=20 online=0-7")],
+    by_name: true,
+    ..BARE
+};
+/// The same with sixteen.
+const HOTPLUG_16: Case = Case {
+    smp: CHIPS_4.smp,
+    memory: CHIPS_4.memory,
+    expect: &[Expect::Cpus(16), Expect::Line("hotplug cpus=16 rounds=20 online=0-15")],
+    ..HOTPLUG_8
 };
 /// Sixteen threads; the disk on the last of four chips.
 const CHIPS_4: Case = Case {
@@ -454,6 +473,11 @@ pub const CASES: &[Case] = &[
     Case { name: "power10-rainier-kexec", machine: "powernv10-rainier", append: "iommu=nobypass", ..KEXEC },
     Case { name: "power10-reboot", machine: "powernv10", ..REBOOT },
     Case { name: "power10-cpus-4", machine: "powernv10", ..CPUS_4 },
+    Case { name: "hotplug-8", ..HOTPLUG_8 },
+    Case { name: "hotplug-16", ..HOTPLUG_16 },
+    Case { name: "power8-hotplug-8", machine: "powernv8", ..HOTPLUG_8 },
+    Case { name: "power10-hotplug-8", machine: "powernv10", ..HOTPLUG_8 },
+    Case { name: "power10-hotplug-16", machine: "powernv10", ..HOTPLUG_16 },
     // On other bridges.
     Case {
         name: "power10-lsi-and-dma32",
