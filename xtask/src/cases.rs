@@ -150,7 +150,7 @@ const CHIPS_2: Case = Case {
     ..USUAL
 };
 /// CPUs go and come on several chips. With many more threads than the computer has cores, Linux 6.1 on powernv9 sometimes
-/// stands still in this: all of its CPUs wait for one of its spinlocks, none is in firmware.
+/// stands still in this: three of four CPUs wait for the same spinlock of its, the others idle, none is in firmware.
 const HOTPLUG_8: Case = Case {
     smp: CHIPS_2.smp,
     steps: &["cpus", "hotplug"],
