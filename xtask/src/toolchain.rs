@@ -1,9 +1,9 @@
 //! The compiler for the firmware: one whose library sources are there, of the same version. And a linker.
 
-use crate::{report, tools};
+use crate::{paths, report, tools};
 use anyhow::{Context, Result};
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -27,11 +27,16 @@ impl Toolchain {
             Some(found) => found,
             None => {
                 tools::install(&["rustc-web", "cargo-web", "rust-web-src"], "building the firmware").context(
-                    "there is no compiler with its library sources: `rustup component add rust-src` gives one, so do \
-                     Debian's packages rustc-web, cargo-web and rust-web-src",
+                    "there is no compiler with its library sources that is new enough: `rustup component add rust-src` \
+                     gives one, so do Debian's packages rustc-web, cargo-web and rust-web-src",
                 )?;
-                compiler()?
-                    .context("rustc-web, cargo-web and rust-web-src are installed but don't fit together")?
+                compiler()?.with_context(|| {
+                    format!(
+                        "rustc-web, cargo-web and rust-web-src are installed but are older than {} or don't fit \
+                         together; `apt-get update` or Debian's security suite brings newer ones",
+                        oldest().unwrap_or_default()
+                    )
+                })?
             }
         };
         let linker = match linker(&sysroot) {
@@ -100,11 +105,29 @@ fn compiler() -> Result<Option<Compiler>> {
     Ok(None)
 }
 
-/// The compiler's sysroot, if the library sources are in it. They come with the compiler's own version or not at all.
+/// The compiler's sysroot, if it is new enough and the library sources are in it. They come with the compiler's own version
+/// or not at all.
 fn with_sources(rustc: &Path) -> Option<PathBuf> {
+    let version = tools::output(Command::new(rustc).arg("--version")).ok()?;
+    if release(version.strip_prefix("rustc ")?)? < release(&oldest().ok()?)? {
+        return None;
+    }
     let sysroot = tools::output(Command::new(rustc).args(["--print", "sysroot"])).ok()?;
     let sysroot = PathBuf::from(sysroot.trim());
     sysroot.join("lib/rustlib/src/rust/library/core/src/lib.rs").is_file().then_some(sysroot)
+}
+
+/// The oldest compiler that the firmware is for: `rust-version` of its `Cargo.toml`.
+fn oldest() -> Result<String> {
+    let manifest: toml::Table = fs::read_to_string(paths::root().join("Cargo.toml"))?.parse()?;
+    let version = manifest["package"].get("rust-version").and_then(toml::Value::as_str);
+    Ok(version.context("Cargo.toml names no rust-version")?.to_string())
+}
+
+/// The first two numbers of a version.
+fn release(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split(['.', '-', ' ']);
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 /// rustup's linker comes with the pinned toolchain, so everyone who has that links with the same one; else the system's.
@@ -117,4 +140,22 @@ fn linker(sysroot: &Path) -> Option<PathBuf> {
         .map(PathBuf::from)
         .and_then(|cargo| Some(cargo.parent()?.parent()?.to_path_buf()));
     below(sysroot).or_else(|| below(&active?)).or_else(|| tools::find("ld.lld"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        assert_eq!(release("1.96.0 (ac68faa20 2026-05-25) (built from a source tarball)"), Some((1, 96)));
+        assert_eq!(release("1.100.0-nightly (x)"), Some((1, 100)));
+        assert!(release("1.85.0 (4d91de4e4 2025-02-17)") < release("1.100"));
+        assert_eq!(release("unknown"), None);
+    }
+
+    #[test]
+    fn the_manifest_names_the_oldest_compiler() {
+        assert!(release(&oldest().unwrap()).is_some());
+    }
 }

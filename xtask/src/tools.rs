@@ -148,13 +148,12 @@ pub fn install(packages: &[&str], why: &str) -> Result<()> {
         let line: Vec<_> = prefix.iter().chain(&["apt-get"]).chain(arguments).copied().collect();
         output(Command::new(line[0]).args(&line[1..]).env("DEBIAN_FRONTEND", "noninteractive"))
     };
+    // Lists from the day of the system's installation name versions that are gone, or lack newer ones. An index that fails
+    // may not be the one needed, and without a network the lists at hand may do.
+    let _ = apt(&["update", "-q"]);
     let mut install = vec!["install", "-y", "-q", "--no-install-recommends"];
     install.extend(packages);
-    if apt(&install).is_err() {
-        // Often the lists are merely missing or old; an index that fails may not be the one needed.
-        let _ = apt(&["update", "-q"]);
-        apt(&install).with_context(|| format!("installing {list}; try by hand: {by_hand}"))?;
-    }
+    apt(&install).with_context(|| format!("installing {list}; try by hand: {by_hand}"))?;
     Ok(())
 }
 
