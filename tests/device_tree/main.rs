@@ -7,3 +7,4 @@ mod linux;
 mod machine;
 mod skiboot;
 mod structure;
+mod wanted;

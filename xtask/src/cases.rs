@@ -1,6 +1,6 @@
 //! The boots of Linux that `cargo xtask test linux` runs, as data.
 
-use crate::{checks::Expect, fetch::Kernel};
+use crate::{checks::Expect, fetch::Kernel, qemu::NEWEST};
 
 /// One boot.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,8 @@ pub struct Case {
     pub steps: &'static [&'static str],
     /// What must come of it.
     pub expect: &'static [Expect],
-    /// Compare the PCI devices and the kernel's messages with a boot of QEMU's own firmware.
+    /// Compare the PCI devices and the kernel's messages with a boot of QEMU's own firmware. (The device tree is compared
+    /// where the step `tree` reports it.)
     pub compare: bool,
     /// Only for whoever names it: it needs more of the computer than two busy cores have.
     pub by_name: bool,
@@ -63,6 +64,7 @@ const USUAL: Case = Case {
     compare: false,
     by_name: false,
 };
+const USUAL_AND_TREE: &[&str] = &["nvme", "net", "irq", "pci", "dma", "tree"];
 /// The usual without what holds for radix and more than one GiB only.
 const ANY_PAGES: &[Expect] = &[BOTH_MOVE, BYPASS, Expect::Windows];
 const BOTH_MOVE: Expect = Expect::All(&[DISK_MOVES, CARD_MOVES]);
@@ -236,6 +238,9 @@ const REBOOT: Case = Case {
     ..USUAL
 };
 
+/// Nothing but the tree, of two chips.
+const TREE: Case = Case { smp: CHIPS_2.smp, steps: &["tree"], ..BARE };
+
 /// The usual on POWER8.
 const POWER8: Case = Case { machine: "powernv8", expect: ANY_PAGES, ..USUAL };
 /// POWER8 with nothing plugged in.
@@ -243,7 +248,7 @@ const POWER8_BARE: Case = Case { machine: "powernv8", ..BARE };
 
 /// Every case.
 pub const CASES: &[Case] = &[
-    Case { name: "qemu10-6.12", compare: true, ..USUAL },
+    Case { name: "qemu10-6.12", steps: USUAL_AND_TREE, compare: true, ..USUAL },
     Case { name: "qemu10-6.1", kernel: Kernel::V6_1, ..USUAL },
     Case { name: "qemu7-6.12", qemu: "7.2", ..USUAL },
     Case { name: "qemu7-6.1", qemu: "7.2", kernel: Kernel::V6_1, ..USUAL },
@@ -253,6 +258,7 @@ pub const CASES: &[Case] = &[
     // This QEMU's cores have one thread each.
     Case { name: "qemu7-cpus-4", qemu: "7.2", smp: Some("4"), ..CPUS_4 },
     Case { name: "chips-2", ..CHIPS_2 },
+    Case { name: "chips-2-tree", ..TREE },
     Case { name: "power10-chips-2", machine: "powernv10", kernel: Kernel::V6_1, ..CHIPS_2 },
     Case { name: "chips-4", kernel: Kernel::V6_1, ..CHIPS_4 },
     Case { name: "power10-chips-4", machine: "powernv10", ..CHIPS_4 },
@@ -307,6 +313,7 @@ pub const CASES: &[Case] = &[
             "nvme,serial=opalite,drive=disk,bus=left",
             "e1000e,netdev=net,romfile=,bus=right",
         ],
+        steps: USUAL_AND_TREE,
         compare: true,
         ..USUAL
     },
@@ -397,7 +404,7 @@ pub const CASES: &[Case] = &[
     Case { name: "kvm-6.12", ..KVM },
     Case { name: "kvm-6.12-64k", kernel: Kernel::V6_12With64K, ..KVM },
     Case { name: "power10-kvm", machine: "powernv10", ..KVM },
-    Case { name: "power8-6.12", compare: true, ..POWER8 },
+    Case { name: "power8-6.12", steps: USUAL_AND_TREE, compare: true, ..POWER8 },
     Case {
         name: "power8-6.1-nobypass",
         kernel: Kernel::V6_1,
@@ -449,11 +456,17 @@ pub const CASES: &[Case] = &[
         devices: &["nvme,serial=opalite,drive=disk,bus=pcie.3", E1000E],
         ..CHIPS_2
     },
+    Case { name: "power8-chips-2-tree", machine: "powernv8", ..TREE },
     Case { name: "power8-kexec", machine: "powernv8", ..KEXEC },
     Case { name: "power8-reboot", machine: "powernv8", ..REBOOT },
     Case { name: "power10-kvm-64k", machine: "powernv10", kernel: Kernel::V6_12With64K, ..KVM },
     Case { name: "power10-vfio", machine: "powernv10", ..VFIO },
-    Case { name: "power10-6.12", compare: true, ..POWER10 },
+    Case {
+        name: "power10-6.12",
+        steps: &["nvme", "net", "sd", "irq", "pci", "dma", "tree"],
+        compare: true,
+        ..POWER10
+    },
     Case {
         name: "power10-6.1-nobypass",
         kernel: Kernel::V6_1,
@@ -468,6 +481,7 @@ pub const CASES: &[Case] = &[
         ..POWER10
     },
     Case { name: "power10-rainier-6.1", machine: "powernv10-rainier", kernel: Kernel::V6_1, ..POWER10 },
+    Case { name: "power10-rainier-chips-2-tree", machine: "powernv10-rainier", ..TREE },
     Case { name: "power10-memory-64g", memory: Some("64G"), kernel: Kernel::V6_1, ..POWER10 },
     Case { name: "power10-6.1-kexec", machine: "powernv10", kernel: Kernel::V6_1, ..KEXEC },
     Case { name: "power10-rainier-kexec", machine: "powernv10-rainier", append: "iommu=nobypass", ..KEXEC },
@@ -478,6 +492,30 @@ pub const CASES: &[Case] = &[
     Case { name: "power8-hotplug-8", machine: "powernv8", ..HOTPLUG_8 },
     Case { name: "power10-hotplug-8", machine: "powernv10", ..HOTPLUG_8 },
     Case { name: "power10-hotplug-16", machine: "powernv10", ..HOTPLUG_16 },
+    // The machine that QEMU 10 doesn't have, and what the newest QEMU makes of the others.
+    Case {
+        name: "power11",
+        machine: "powernv11",
+        qemu: NEWEST,
+        steps: &["nvme", "net", "sd", "irq", "pci", "dma", "tree"],
+        compare: true,
+        ..POWER10
+    },
+    Case {
+        name: "power11-6.1-nobypass",
+        machine: "powernv11",
+        qemu: NEWEST,
+        kernel: Kernel::V6_1,
+        append: "iommu=nobypass",
+        expect: POWER10_WITHOUT_BYPASS,
+        ..POWER10
+    },
+    Case { name: "power11-chips-2-tree", machine: "powernv11", qemu: NEWEST, ..TREE },
+    Case { name: "power11-cpus-4", machine: "powernv11", qemu: NEWEST, ..CPUS_4 },
+    Case { name: "power11-kexec", machine: "powernv11", qemu: NEWEST, ..KEXEC },
+    Case { name: "newest-qemu", qemu: NEWEST, ..USUAL },
+    Case { name: "newest-qemu-power8", qemu: NEWEST, ..POWER8 },
+    Case { name: "newest-qemu-power10", qemu: NEWEST, kernel: Kernel::V6_1, ..POWER10 },
     // On other bridges.
     Case {
         name: "power10-lsi-and-dma32",

@@ -124,7 +124,7 @@ pub struct BootOptions {
     /// skiboot (QEMU's own), or an image; without it ours is built
     #[arg(long)]
     pub firmware: Option<String>,
-    /// 7.2, 10, or a path
+    /// 7.2, 10, newest, or a path
     #[arg(long, default_value = "10")]
     pub qemu: String,
     /// Seconds until a run that isn't done is ended

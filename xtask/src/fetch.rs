@@ -1,6 +1,6 @@
 //! What a boot needs from Debian, each in a folder of the cache that is complete or absent: kernels, busybox, QEMU.
 
-use crate::{packages::Apt, paths, proof, report, toolchain::Toolchain, tools};
+use crate::{packages::Apt, paths, proof, qemu::NEWEST, report, toolchain::Toolchain, tools};
 use anyhow::{Context, Result, bail};
 use std::{
     fs::{self, File},
@@ -86,18 +86,29 @@ pub fn kexec() -> Result<PathBuf> {
     Ok(place)
 }
 
-/// The tree of an unpacked QEMU of this version (`7.2`, `10.`: how the version begins), fetched if it isn't there.
+/// The packages of a QEMU.
+const QEMU: &[&str] = &["qemu-system-ppc", "qemu-system-data", "qemu-system-common", "ipxe-qemu"];
+
+/// The tree of an unpacked QEMU of this version (`7.2`, `10.`: how the version begins; `newest`), fetched if it isn't
+/// there. The newest comes with all its libraries, the C library among them.
 pub fn qemu(version: &str) -> Result<PathBuf> {
     let place = paths::cache()?.join("qemu").join(version.trim_end_matches('.'));
     ensure(&place, || {
         let host = tools::output(Command::new("dpkg").arg("--print-architecture"))?;
+        if version == NEWEST {
+            let mut apt = Apt::newer(host.trim())?;
+            apt.update()?;
+            let versions = apt.versions("qemu-system-ppc")?;
+            let (_, suite) = versions.first().context("the mirror has no newer qemu-system-ppc")?;
+            let names = apt.closure(suite, QEMU)?;
+            return apt.unpack(&names, &place);
+        }
         let status = fs::read_to_string("/var/lib/dpkg/status").context("reading what is installed")?;
         let mut apt = Apt::new(host.trim(), &without_qemu(&status))?;
         apt.update()?;
         let versions = apt.versions("qemu-system-ppc")?;
         let suite = suite_of(version, &versions)?;
-        let names =
-            apt.closure(suite, &["qemu-system-ppc", "qemu-system-data", "qemu-system-common", "ipxe-qemu"])?;
+        let names = apt.closure(suite, QEMU)?;
         apt.unpack(&names, &place)
     })?;
     Ok(place)
@@ -151,7 +162,7 @@ pub fn everything(refresh: bool, with_64k: bool) -> Result<()> {
     }
     println!("busybox: {}", busybox()?.display());
     println!("kexec: {}", kexec()?.display());
-    for version in ["7.2", "10.0"] {
+    for version in ["7.2", "10.0", NEWEST] {
         println!("QEMU {version}: {}", crate::qemu::Qemu::select(version)?.describe());
     }
     println!("QEMU for the guest: {}", guest_qemu()?.display());
@@ -205,7 +216,8 @@ fn without_qemu(status: &str) -> String {
         .collect()
 }
 
-fn only_entry(folder: &Path, prefix: &str) -> Option<PathBuf> {
+/// The last entry of a folder whose name begins so.
+pub fn only_entry(folder: &Path, prefix: &str) -> Option<PathBuf> {
     let mut found: Vec<_> = fs::read_dir(folder)
         .ok()?
         .flatten()

@@ -35,6 +35,7 @@ mod test;
 mod toolchain;
 mod tools;
 mod traffic;
+mod trees;
 mod windows;
 
 use anyhow::Result;

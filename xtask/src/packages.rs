@@ -13,6 +13,9 @@ use std::{
 /// The suites where the kernels and QEMU versions that we test live, beside those of the running system.
 const KNOWN: &str = "bookworm";
 
+/// Where newer versions than the known ones come first.
+const NEWER: &str = "trixie";
+
 /// apt for one architecture, with everything it writes in a folder of the cache.
 pub struct Apt {
     folder: PathBuf,
@@ -21,22 +24,37 @@ pub struct Apt {
 }
 
 impl Apt {
-    /// Makes the private configuration. `status` is what apt shall believe to be installed.
+    /// The suites of the running system and those that we test with. `status` is what apt shall believe to be installed.
     pub fn new(architecture: &str, status: &str) -> Result<Self> {
+        let codename = codename().unwrap_or_else(|| KNOWN.into());
+        let mut suites = vec![codename.clone()];
+        if codename != KNOWN {
+            suites.push(KNOWN.into());
+        }
+        Self::with_suites(architecture, architecture, status, &suites)
+    }
+
+    /// The suites with newer versions, and nothing installed: all that a package needs comes with it.
+    pub fn newer(architecture: &str) -> Result<Self> {
+        Self::with_suites(&format!("{architecture}-{NEWER}"), architecture, "", &[NEWER.into()])
+    }
+
+    /// Makes the private configuration in a folder of this name. Each suite comes with its backports.
+    fn with_suites(name: &str, architecture: &str, status: &str, suites: &[String]) -> Result<Self> {
         if tools::find("apt-get").is_none() || tools::find("dpkg-deb").is_none() {
             bail!(
                 "fetching needs apt-get and dpkg-deb, which this system lacks; give --kernel, --initrd and --qemu \
                  with files of your own"
             );
         }
-        let folder = paths::cache()?.join("apt").join(architecture);
+        let folder = paths::cache()?.join("apt").join(name);
         for name in ["lists/partial", "archives/partial", "sources.d"] {
             paths::made(folder.join(name))?;
         }
         let apt = Self { folder, architecture: architecture.into(), complaints: Vec::new() };
         fs::write(apt.folder.join("status"), status)?;
         fs::write(apt.folder.join("apt.conf"), apt.configuration())?;
-        fs::write(apt.folder.join("sources.d/opalite.sources"), sources()?)?;
+        fs::write(apt.folder.join("sources.d/opalite.sources"), sources(suites)?)?;
         Ok(apt)
     }
 
@@ -153,8 +171,8 @@ fn unpack_all(debs: &Path, tree: &Path, place: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The private entries: the system's own mirror with the suites where our packages are.
-fn sources() -> Result<String> {
+/// The private entries: the system's own mirror with these suites and their backports.
+fn sources(suites: &[String]) -> Result<String> {
     let entries = apt_sources::read_all(Path::new("/etc/apt"))?;
     let codename = codename().unwrap_or_else(|| KNOWN.into());
     let base = apt_sources::serving(&entries, &codename).with_context(|| {
@@ -162,13 +180,10 @@ fn sources() -> Result<String> {
             "/etc/apt has no entry with the suite {codename} and the component main to take the mirror from"
         )
     })?;
-    let mut suites = vec![codename.clone(), format!("{codename}-backports")];
-    if codename != KNOWN {
-        suites.extend([KNOWN.into(), format!("{KNOWN}-backports")]);
-    }
     Ok(suites
         .iter()
-        .map(|suite| apt_sources::stanza(apt_sources::serving(&entries, suite).unwrap_or(base), suite))
+        .flat_map(|suite| [suite.clone(), format!("{suite}-backports")])
+        .map(|suite| apt_sources::stanza(apt_sources::serving(&entries, &suite).unwrap_or(base), &suite))
         .collect())
 }
 

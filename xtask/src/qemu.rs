@@ -17,12 +17,18 @@ pub struct Qemu {
     data: Vec<PathBuf>,
     /// Libraries that came with it.
     libraries: Vec<PathBuf>,
+    /// The dynamic linker, if a C library came with it.
+    loader: Option<PathBuf>,
     /// As it says itself, like `10.0.2`.
     pub version: String,
 }
 
+/// The version that means the newest that the mirror has.
+pub const NEWEST: &str = "newest";
+
 impl Qemu {
-    /// `7.2`, `10` and so on: the system's own if it is that version, else one from the cache. Or a path.
+    /// `7.2`, `10` and so on: the system's own if it is that version, else one from the cache. `newest`: from the cache. Or
+    /// a path.
     pub fn select(wanted: &str) -> Result<Self> {
         let installed = || Self::at(tools::find("qemu-system-ppc64")?, None).ok();
         Self::choose(wanted, installed, fetch::qemu)
@@ -37,8 +43,18 @@ impl Qemu {
             tools::must_exist(Path::new(wanted), "--qemu")?;
             return Self::at(wanted.into(), None);
         }
+        let fetched = |version: &str| -> Result<Self> {
+            let tree = fetch(version)
+                .with_context(|| format!("QEMU {wanted} isn't installed and couldn't be fetched"))?;
+            Self::at(tree.join("usr/bin/qemu-system-ppc64"), Some(&tree))
+        };
+        if wanted == NEWEST {
+            return fetched(NEWEST);
+        }
         if !wanted.chars().all(|c| c.is_ascii_digit() || c == '.') {
-            bail!("--qemu takes a version like 7.2 or 10, or a path with a slash in it; not {wanted}");
+            bail!(
+                "--qemu takes a version like 7.2 or 10, {NEWEST}, or a path with a slash in it; not {wanted}"
+            );
         }
         // "10" and "10.0" both mean 10.0.x; "7.2" means 7.2.x.
         let prefix = if wanted.contains('.') { wanted.to_string() } else { format!("{wanted}.") };
@@ -47,18 +63,18 @@ impl Qemu {
         {
             return Ok(qemu);
         }
-        let tree = fetch(if wanted == "10" { "10.0" } else { wanted })
-            .with_context(|| format!("QEMU {wanted} isn't installed and couldn't be fetched"))?;
-        Self::at(tree.join("usr/bin/qemu-system-ppc64"), Some(&tree))
+        fetched(if wanted == "10" { "10.0" } else { wanted })
     }
 
     fn at(binary: PathBuf, tree: Option<&Path>) -> Result<Self> {
-        let mut qemu = Self { binary, data: Vec::new(), libraries: Vec::new(), version: String::new() };
+        let mut qemu =
+            Self { binary, data: Vec::new(), libraries: Vec::new(), loader: None, version: String::new() };
         if let Some(tree) = tree {
             let multiarch = tools::output(Command::new("dpkg-architecture").arg("-qDEB_HOST_MULTIARCH"))
                 .unwrap_or_else(|_| format!("{}-linux-gnu", std::env::consts::ARCH));
             qemu.data = ["usr/share/qemu", "usr/lib/ipxe/qemu"].iter().map(|name| tree.join(name)).collect();
             qemu.libraries = ["usr/lib", "lib"].iter().map(|l| tree.join(l).join(multiarch.trim())).collect();
+            qemu.loader = qemu.libraries.iter().find_map(|folder| fetch::only_entry(folder, "ld-linux"));
         }
         let text = tools::output(qemu.command().arg("--version"))
             .with_context(|| format!("{} doesn't start", qemu.binary.display()))?;
@@ -75,24 +91,27 @@ impl Qemu {
 
     /// A command that starts it, without arguments. It dies with xtask, however xtask dies, if `setpriv` is there.
     pub fn command(&self) -> Command {
-        let mut command = match tools::find("setpriv") {
-            Some(setpriv) => {
-                let mut command = Command::new(setpriv);
-                command.args(["--pdeathsig", "KILL", "--"]).arg(&self.binary);
-                command
-            }
-            None => Command::new(&self.binary),
-        };
-        if !self.libraries.is_empty() {
-            let mut path = std::env::join_paths(&self.libraries).unwrap_or_default();
+        let mut libraries = std::env::join_paths(&self.libraries).unwrap_or_default();
+        let mut line: Vec<OsString> = Vec::new();
+        if let Some(setpriv) = tools::find("setpriv") {
+            line.extend([setpriv.into(), "--pdeathsig".into(), "KILL".into(), "--".into()]);
+        }
+        if let Some(loader) = &self.loader {
+            line.extend([loader.into(), "--library-path".into(), libraries.clone()]);
+        }
+        line.push(self.binary.clone().into());
+        let mut command = Command::new(&line[0]);
+        command.args(&line[1..]);
+        if let Some(library) = self.libraries.first() {
+            command.env("QEMU_MODULE_DIR", library.join("qemu"));
+        }
+        // Another C library is for QEMU alone.
+        if !self.libraries.is_empty() && self.loader.is_none() {
             if let Some(own) = std::env::var_os("LD_LIBRARY_PATH").filter(|own| !own.is_empty()) {
-                path.push(":");
-                path.push(own);
+                libraries.push(":");
+                libraries.push(own);
             }
-            command.env("LD_LIBRARY_PATH", path);
-            if let Some(library) = self.libraries.first() {
-                command.env("QEMU_MODULE_DIR", library.join("qemu"));
-            }
+            command.env("LD_LIBRARY_PATH", libraries);
         }
         for folder in &self.data {
             command.arg("-L").arg(folder);
@@ -180,7 +199,7 @@ mod tests {
 
     fn installed(version: &str) -> Option<Qemu> {
         let binary = "/usr/bin/qemu-system-ppc64".into();
-        Some(Qemu { binary, data: Vec::new(), libraries: Vec::new(), version: version.into() })
+        Some(Qemu { binary, data: Vec::new(), libraries: Vec::new(), loader: None, version: version.into() })
     }
 
     /// What a person reads whose QEMU can't be had. No test asks the network.
@@ -201,7 +220,8 @@ mod tests {
             assert!(words.contains(part), "{words}");
         }
         assert!(refusal("1", "10.0.2").contains("QEMU 1 isn't installed"), "1 is no short 10");
-        assert!(refusal("newest", "10.0.2").contains("a version like 7.2 or 10"));
+        assert!(refusal("latest", "10.0.2").contains("a version like 7.2 or 10"));
+        assert!(refusal("newest", "10.0.2").contains("no qemu-system-ppc newest"));
         assert!(refusal("/nowhere/qemu", "10.0.2").contains("there is no file /nowhere/qemu"));
     }
 

@@ -16,6 +16,7 @@ use crate::{
     report::{self, Check, seconds},
     scan,
     tools::{self, Run},
+    trees,
 };
 use anyhow::{Context, Result, bail};
 use std::{
@@ -43,6 +44,9 @@ const HOST_LIMIT: Duration = Duration::from_secs(3600);
 /// guest. A guest that hangs is found by its silence. (Until Linux trusts the timebase it counts ticks, of which a busy
 /// host loses many: the watchdog's own timer is late then.)
 pub const PATIENCE: &str = "watchdog_thresh=240 rcupdate.rcu_cpu_stall_timeout=120";
+
+/// The step that reports the device tree.
+const TREE: &str = "tree";
 
 /// How many passed and failed so far.
 #[derive(Default)]
@@ -282,17 +286,29 @@ fn one(case: &Case, ready: &Ready) -> Result<(Vec<Check>, Duration)> {
     let mut found = checks::judge(&booted, &expected);
     if booted.outcome.ending == console::Ending::Ended {
         found.extend(checks::lines(ready.board(case)?, &booted.outcome.console, case.steps)?);
-        if case.compare && ready.firmware.is_some() {
+        if (case.compare || case.steps.contains(&TREE)) && ready.firmware.is_some() {
             found.extend(beside(case, ready, &booted)?);
         }
     }
     Ok((found, booted.outcome.time))
 }
 
-/// Compares a boot with one of QEMU's own firmware; if the kernel warned of more, both boot once more.
+/// Compares a boot with one of QEMU's own firmware.
 fn beside(case: &Case, ready: &Ready, ours: &Booted) -> Result<Vec<Check>> {
     let theirs = start(case, ready, None)?;
     boot::keep_log(&format!("{}-skiboot", case.name), &theirs.outcome.console)?;
+    let mut found = Vec::new();
+    if case.compare {
+        found.extend(behaviour(case, ready, ours, &theirs)?);
+    }
+    if case.steps.contains(&TREE) {
+        found.push(trees::beside(case.machine, &ours.outcome.console, &theirs.outcome.console));
+    }
+    Ok(found)
+}
+
+/// Devices and messages; if the kernel warned of more than under the other firmware, both boot once more.
+fn behaviour(case: &Case, ready: &Ready, ours: &Booted, theirs: &Booted) -> Result<Vec<Check>> {
     let mut found = checks::beside(ready.board(case)?, &ours.outcome.console, &theirs.outcome)?;
     let first = more::only(&ours.outcome.console, &theirs.outcome.console);
     let check = match first.as_deref() {
