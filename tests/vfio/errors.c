@@ -81,10 +81,14 @@ static void check_map(const void *unused)
 	struct pool pool;
 	// As many entries as fill a page of the table: the kernel rounds smaller windows up to that.
 	uint64_t start, page = 1ULL << page_shift(), end = page << (page_shift() - 3);
-	unsigned shift = page_shift() < 16 ? 16 : 21;
+	unsigned shift = page_shift() < 16 ? 16 : large_page_shift();
 	const uint8_t *memory, *stranger = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	(void)unused;
+	// Linux 6.12 undoes a MAP that failed at its first page by invalidating no pages, which for PHB3 counts down from
+	// 2^64. Under any firmware.
+	if (is_power8())
+		skip("the kernel would hang");
 	CHECK(pool_for(&pool, page_shift()), "no memory");
 	register_pool(&pool);
 	memory = pool_slot(&pool, 0);
@@ -122,7 +126,8 @@ static void check_registration(const void *unused)
 	// UNREGISTER while mapped isn't tried: Linux 6.12 lets it succeed, keeps the memory, and warns when the process ends.
 	CHECK(!unmap(container, start, page), "UNMAP failed");
 	CHECK(!memory_unregister(container, pool.memory, pool.bytes), "UNREGISTER after UNMAP failed");
-	REFUSED(map(container, start, pool.memory, page, READ), EINVAL);
+	if (!is_power8()) // See check_map.
+		REFUSED(map(container, start, pool.memory, page, READ), EINVAL);
 	CHECK(!memory_register(container, pool.memory, pool.bytes), "REGISTER again failed");
 	pass("twice, not on a page border, another size; no MAP after UNREGISTER");
 }

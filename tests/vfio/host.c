@@ -160,6 +160,24 @@ unsigned page_shift(void)
 	return __builtin_ctzl(sysconf(_SC_PAGESIZE));
 }
 
+bool is_power8(void)
+{
+	static char text[4096];
+
+	return read_text("/proc/cpuinfo", text, sizeof(text)) && strstr(text, "POWER8");
+}
+
+// PHB3 has 4K, 64K, 16M and 256M, its successors 4K, 64K, 2M and 1G.
+uint64_t bridge_page_sizes(void)
+{
+	return is_power8() ? 0x11011000 : 0x40211000;
+}
+
+unsigned large_page_shift(void)
+{
+	return is_power8() ? 24 : 21;
+}
+
 // 4K, 64K, 2M, 1G: one of four texts that live on.
 char *size_text(unsigned shift)
 {

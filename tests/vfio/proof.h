@@ -42,6 +42,9 @@ bool release(const struct pci *device, const char *driver);
 uint64_t physical(const void *address);
 uint64_t memory_kib(const char *name);
 unsigned page_shift(void);
+bool is_power8(void);
+uint64_t bridge_page_sizes(void); // what the bridges translate, whatever the kernel's own pages are
+unsigned large_page_shift(void); // the third of them
 char *size_text(unsigned shift);
 
 // vfio.c: containers, windows, mappings. Functions that can be refused give 0 or an errno.

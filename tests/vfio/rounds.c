@@ -55,7 +55,7 @@ static void check_the_measure(void)
 // Shapes that take turns, so that slots, levels and page sizes change from round to round.
 static void round_of(unsigned i, const struct pool *pool)
 {
-	static const unsigned shifts[] = { 12, 16, 21 };
+	const unsigned shifts[] = { 12, 16, large_page_shift() };
 	unsigned shift = shifts[i % 3], levels = 1 + i % 2;
 	uint64_t starts[2], page = 1ULL << page_shift();
 	unsigned windows = 1 + i / 2 % 2;

@@ -27,11 +27,11 @@ static bool kernel_refuses(const struct shape *shape, unsigned entry_bits)
 }
 
 // So many entries that every level has more than one, so few that each table is a page of the kernel's, and so few that
-// the kernel can clear them one by one.
+// the kernel can clear them one by one. For PHB3 it also invalidates them one by one.
 static unsigned entry_bits(unsigned levels)
 {
 	unsigned bits = levels > 1 ? bits_per_level() * (levels - 1) + 1 : bits_per_level();
-	unsigned most = bits_per_level() + 19;
+	unsigned most = bits_per_level() + (is_power8() ? 12 : 19);
 
 	return bits < most ? bits : most;
 }

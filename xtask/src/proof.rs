@@ -120,10 +120,11 @@ pub fn judge(proof: Proof, console: &str) -> Vec<Check> {
     checks
 }
 
-/// That no case was skipped. A firmware that stops announcing page sizes would otherwise go unnoticed.
-pub fn whole(console: &str) -> Check {
+/// That as many cases were skipped as the machine is known for. A firmware that stops announcing page sizes would otherwise
+/// go unnoticed.
+pub fn skips(console: &str, cases: usize) -> Check {
     let skipped = console.lines().filter(|line| line.contains("VFIO skip ")).count();
-    Check::that("nothing skipped", skipped == 0, format!("{skipped} cases skipped"))
+    Check::that("cases skipped", skipped == cases, format!("{skipped} of {cases} that may be"))
 }
 
 #[cfg(test)]
@@ -142,7 +143,7 @@ mod tests {
         assert_eq!(checks.len(), 3);
         assert!(checks.iter().all(Check::passed));
         assert_eq!(checks[1].result.as_deref(), Ok("SKIPPED: no huge pages"));
-        assert!(!whole(console).passed());
+        assert!(!skips(console, 0).passed() && skips(console, 1).passed());
     }
 
     #[test]
