@@ -39,6 +39,20 @@ load() {
     insmod "/modules/$name.ko" || say "module failed $name can't be loaded"
 }
 
+# From now on the kernel counts its OPAL calls.
+count_calls() {
+    mount -t tracefs trace /sys/kernel/tracing
+    echo "hist:keys=opcode,retval:size=1024" >/sys/kernel/tracing/events/powerpc/opal_exit/trigger
+}
+
+# What came of those calls whose numbers match a pattern.
+tell_calls() {
+    sed -n 's/^{ *opcode: *\([0-9]*\), retval: *\([0-9]*\) *} hitcount: *\([0-9]*\).*/\1 \2 \3/p' \
+        /sys/kernel/tracing/events/powerpc/opal_exit/hist | while read -r opcode retval hits; do
+        case $opcode in $1) say "call opcode=$opcode retval=$retval hits=$hits" ;; esac
+    done
+}
+
 # Waits until a path is there: wait_for PATH SECONDS
 wait_for() {
     local left=$(($2 * 10))

@@ -200,6 +200,23 @@ const KEXEC: Case = Case {
     ],
     ..USUAL
 };
+/// The kernel recovers both devices, and they work as before. It asks for a PE's state, freezes it, has it reset, has the root
+/// port set up, and lets the PE run again.
+const EEH: Case = Case {
+    steps: &["eeh", "nvme", "net", "irq", "pci", "dma"],
+    expect: &[RECOVER, Expect::Calls(&[23, 26, 49, 53, 64, 97])],
+    ..USUAL
+};
+const RECOVER: Expect = Expect::All(&[
+    Expect::Times("OPALITE-DEMO: eeh 0000:01:00.0 round=[12] recovered=1$", 2),
+    Expect::Times("OPALITE-DEMO: eeh 0001:01:00.0 round=[12] recovered=1$", 2),
+    Expect::Times(r"nvme->slot_reset\(\)", 2),
+    Expect::Times(r"e1000e->slot_reset\(\)", 2),
+    Expect::Line("eeh-disk same=yes"),
+    BOTH_MOVE,
+    BYPASS,
+    Expect::Windows,
+]);
 /// Every XIVE call but XIVE_RESET, which comes before, and XIVE_DUMP, which only a debugger makes.
 const KVM_CALLS: &[u64] = &[129, 131, 132, 133, 134, 135, 136, 137, 138, 139, 140, 141, 143, 144, 170];
 /// Nothing plugged in.
@@ -399,6 +416,7 @@ pub const CASES: &[Case] = &[
         ],
         ..BARE
     },
+    Case { name: "eeh", ..EEH },
     Case { name: "vfio-6.12", ..VFIO },
     Case { name: "vfio-6.12-64k", kernel: Kernel::V6_12With64K, ..VFIO },
     Case { name: "kvm-6.12", ..KVM },
@@ -456,6 +474,13 @@ pub const CASES: &[Case] = &[
         devices: &["nvme,serial=opalite,drive=disk,bus=pcie.3", E1000E],
         ..CHIPS_2
     },
+    // QEMU's PHB3 forgets that a PE was frozen, so there is nothing to let run again.
+    Case {
+        name: "power8-eeh",
+        machine: "powernv8",
+        expect: &[RECOVER, Expect::Calls(&[23, 49, 53, 97])],
+        ..EEH
+    },
     Case { name: "power8-chips-2-tree", machine: "powernv8", ..TREE },
     Case { name: "power8-kexec", machine: "powernv8", ..KEXEC },
     Case { name: "power8-reboot", machine: "powernv8", ..REBOOT },
@@ -468,6 +493,7 @@ pub const CASES: &[Case] = &[
         expect: &[Expect::Vfio, Expect::VfioSkips(4)],
         ..VFIO
     },
+    Case { name: "power10-eeh", machine: "powernv10", ..EEH },
     Case { name: "power10-kvm-64k", machine: "powernv10", kernel: Kernel::V6_12With64K, ..KVM },
     Case { name: "power10-vfio", machine: "powernv10", ..VFIO },
     Case {

@@ -131,7 +131,7 @@ pub fn lines(board: &Board, console: &str, steps: &[&str]) -> Result<Vec<Check>>
     if checks.is_empty() {
         let mut text = format!("{} lines", lines.len());
         if excused.contains(&true) {
-            text += ", a warning of the kernel's own excused";
+            text += ", some of the kernel's own excused";
         }
         checks.push(Check::ok("kernel's messages", text));
     }
