@@ -61,6 +61,7 @@ struct window_info {
 int container_open(void);
 int group_join(int container, int number, bool first);
 void device_open(struct device *device, int container, const struct pci *pci, bool first);
+void device_enable(const struct device *device);
 void device_close(struct device *device);
 struct window_info container_info(int container);
 int memory_register(int container, const void *address, uint64_t size);
@@ -132,6 +133,7 @@ void after_vfio(void);
 // Cases of the session one_device, on a container whose windows are all removed.
 extern int container;
 extern struct edu edu;
+void enable_again(void);
 void remove_windows(void);
 void register_pool(const struct pool *pool);
 void window_with(int container, const void *memory, uint64_t bus);
@@ -139,6 +141,7 @@ void window_shapes(void);
 void mapping_cases(void);
 void error_cases(void);
 void isolation_cases(void);
+void eeh_cases(void);
 void round_cases(void);
 
 #endif

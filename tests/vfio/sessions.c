@@ -6,6 +6,12 @@ int container;
 struct edu edu;
 static struct device first, second;
 
+// After a reset, which leaves the device without DMA.
+void enable_again(void)
+{
+	device_enable(&first);
+}
+
 void remove_windows(void)
 {
 	window_remove(container, BYPASS);
@@ -125,6 +131,7 @@ void one_device(void)
 	window_shapes();
 	mapping_cases();
 	error_cases();
+	eeh_cases();
 	round_cases();
 	after_each_case(NULL);
 	run_case(leave_everything, NULL, "left-open");

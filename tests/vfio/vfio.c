@@ -46,20 +46,27 @@ int group_join(int container, int number, bool first)
 	return group;
 }
 
-// Opens a device with its BAR 0 mapped and its DMA allowed.
-void device_open(struct device *device, int container, const struct pci *pci, bool first)
+// Allows a device to answer at its BARs and to access memory.
+void device_enable(const struct device *device)
 {
-	struct vfio_region_info bar = { .argsz = sizeof(bar), .index = VFIO_PCI_BAR0_REGION_INDEX };
 	struct vfio_region_info config = { .argsz = sizeof(config), .index = VFIO_PCI_CONFIG_REGION_INDEX };
 	uint16_t command;
 
-	device->group = group_join(container, pci->group, first);
-	device->fd = ioctl(device->group, VFIO_GROUP_GET_DEVICE_FD, pci->address);
-	CHECK(device->fd >= 0, "GROUP_GET_DEVICE_FD %s: %s", pci->address, error_name(errno));
 	CHECK(!ioctl(device->fd, VFIO_DEVICE_GET_REGION_INFO, &config), "no config region");
 	CHECK(pread(device->fd, &command, 2, config.offset + PCI_COMMAND) == 2, "config space can't be read");
 	command |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
 	CHECK(pwrite(device->fd, &command, 2, config.offset + PCI_COMMAND) == 2, "config space can't be written");
+}
+
+// Opens a device with its BAR 0 mapped and its DMA allowed.
+void device_open(struct device *device, int container, const struct pci *pci, bool first)
+{
+	struct vfio_region_info bar = { .argsz = sizeof(bar), .index = VFIO_PCI_BAR0_REGION_INDEX };
+
+	device->group = group_join(container, pci->group, first);
+	device->fd = ioctl(device->group, VFIO_GROUP_GET_DEVICE_FD, pci->address);
+	CHECK(device->fd >= 0, "GROUP_GET_DEVICE_FD %s: %s", pci->address, error_name(errno));
+	device_enable(device);
 	CHECK(!ioctl(device->fd, VFIO_DEVICE_GET_REGION_INFO, &bar), "no BAR 0");
 	CHECK(bar.flags & VFIO_REGION_INFO_FLAG_MMAP, "BAR 0 can't be mapped");
 	device->bar_size = bar.size;
