@@ -82,11 +82,20 @@ impl Regions {
         }
     }
 
-    /// Pages of NVTs, and their size.
-    const fn nvts(&self) -> (u64, u64) {
+    /// Where another chip's unit, with its registers at `ic`, reaches this chip's EASs, PQ bits, ENDs and NVTs: address and
+    /// size.
+    const fn gates(&self, ic: u64) -> [Option<(u64, u64)>; 4] {
         match self {
-            Self::Power9(regions) => (regions.pc, regions.pc_size),
-            Self::Power10(regions) => (regions.nvpg, p10::NVPG_SIZE),
+            Self::Power9(regions) => {
+                let notify = Some((ic + p9::NOTIFY, p9::NOTIFY_SIZE));
+                [notify, notify, notify, Some((regions.pc, regions.pc_size))]
+            }
+            Self::Power10(regions) => [
+                None,
+                Some((regions.esb, p10::ESB_SIZE)),
+                Some((regions.end, p10::END_SIZE)),
+                Some((regions.nvpg, p10::NVPG_SIZE)),
+            ],
         }
     }
 
@@ -232,7 +241,8 @@ impl<I: Mmio, R: Ram> Xive<I, R> {
     /// Lets events of this chip go to another's queues. At boot only; of two chips each must know the other.
     pub fn add_neighbour(&mut self, other: &Self) {
         let Engine { ic, unit, .. } = &self.state.get_mut().engine;
-        tables::publish_neighbour(ic, unit, other.chip.0 as u8, &other.addresses);
+        let Addresses { ic: other_ic, regions, .. } = other.addresses;
+        tables::publish_neighbour(ic, unit, other.chip.0 as u8, regions.gates(other_ic));
     }
 }
 

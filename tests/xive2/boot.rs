@@ -1,10 +1,13 @@
 //! What boot leaves in the unit.
 
 use super::machine::*;
+use super::model::ram::ModelRam;
 use super::psi::Write;
-use super::xive::Place;
+use super::xive::{Place, Xive};
 use opalite::hw::ram::Ram;
-use opalite::units::Pir;
+use opalite::interrupts::xive::{Setup, Tables, Xive as Driver};
+use opalite::mem::Region;
+use opalite::units::{ChipId, Pir};
 
 fn stores(machine: &Machine, place: Place) -> Vec<(u64, u64)> {
     let writes = machine.xive.writes();
@@ -17,7 +20,10 @@ fn last(stores: &[(u64, u64)], offset: u64) -> Option<u64> {
 
 /// The tables, as the VSDs of a unit name them: type, block → VSD.
 fn descriptors(machine: &Machine, address: u64) -> Vec<(u64, u64)> {
-    let stores = stores(machine, Place::Ic);
+    pairs(&stores(machine, Place::Ic), address)
+}
+
+fn pairs(stores: &[(u64, u64)], address: u64) -> Vec<(u64, u64)> {
     let pairs = stores.windows(2).filter(|pair| pair[0].0 == address && pair[1].0 == address + 8);
     pairs.map(|pair| (pair[0].1, pair[1].1)).collect()
 }
@@ -86,6 +92,45 @@ fn tables_are_told_to_the_units_that_use_them() {
     assert!(ranges.windows(2).all(|pair| pair[0].0 + pair[0].1 <= pair[1].0), "{ranges:x?}");
     let esb = vc[2].1 & 0x00ff_ffff_ffff_f000;
     assert!(machine.ram.bytes(esb, 0x4000).iter().all(|&byte| byte == 0x55), "all sources off");
+}
+
+#[test]
+fn another_chip_is_reached_through_its_regions_of_pages() {
+    const STRIDE: u64 = 1 << 42;
+    let ram = ModelRam::new(0, RAM);
+    let memory: &'static ModelRam = Box::leak(Box::new(ram.clone()));
+    let mut region = Region::new(REGION..RAM);
+    let models = [Xive::new(ram.clone(), 0, &[0x04]), Xive::new(ram.clone(), 1, &[0x104])];
+    let chip = |(number, model): (u32, &Xive<ModelRam>)| {
+        let addresses = ADDRESSES.on_chip(ChipId(number), STRIDE);
+        Driver::new(Setup {
+            chip: ChipId(number),
+            threads: &[0x04, 0x104].map(Pir),
+            addresses,
+            xscom: &model.scom(),
+            ic: model.window(addresses.ic),
+            vc: model.window(addresses.regions.source_esbs()),
+            ram: memory,
+            tables: Tables::allocate(&mut region, memory),
+        })
+        .unwrap()
+    };
+    let mut chips: Vec<_> = (0..).zip(&models).map(chip).collect();
+    models[0].forget_accesses();
+    let (first, second) = chips.split_at_mut(1);
+    first[0].add_neighbour(&second[0]);
+    // PQ bits, ENDs, NVPs, each in block 1: forwarded to where chip 1's BARs are, of their size. Other EASs are never read.
+    let forward = |address: u64, log2: u64| 3 << 62 | address + STRIDE | log2 - 12;
+    let expected = [
+        (1 << 32, forward(0x6_0500_0000_0000, 33)),
+        (2 << 48 | 1 << 32, forward(0x6_0600_0000_0000, 37)),
+        (3 << 48 | 1 << 32, forward(0x6_0400_0000_0000, 34)),
+    ];
+    let stores: Vec<_> = models[0].writes().iter().map(|write| (write.offset, write.value)).collect();
+    for unit in [0x1_0000, 0x2_0000] {
+        assert_eq!(pairs(&stores, unit), expected, "{unit:#x}");
+    }
+    assert_eq!(stores.len(), 12);
 }
 
 #[test]

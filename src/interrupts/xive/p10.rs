@@ -8,7 +8,7 @@ mod structures;
 pub(super) use setup::{core_tima_bar, set_up};
 
 use super::engine::ESB_PAIR_SHIFT;
-use super::tables::VPS;
+use super::tables::{QUEUES, SOURCES, VPS};
 use super::unit::{Cache, Kill, Layout, Reg, Syncs, TablePorts, Tima, Unit, Watch};
 use crate::interrupts::IRQ_STORE_EOI;
 use regs::{PC, TCTXT, VC};
@@ -24,7 +24,9 @@ pub struct Regions {
     pub nvpg: u64,
 }
 
-/// A pair of 64 KiB pages for each VP.
+// Their sizes: a pair of 64 KiB pages for each structure.
+pub(super) const ESB_SIZE: u64 = (SOURCES as u64) << ESB_PAIR_SHIFT;
+pub(super) const END_SIZE: u64 = ((VPS * QUEUES) as u64) << ESB_PAIR_SHIFT;
 pub(super) const NVPG_SIZE: u64 = (VPS as u64) << ESB_PAIR_SHIFT;
 
 /// The page of stores that trigger; the upper half is for the chip's own devices.

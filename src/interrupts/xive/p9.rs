@@ -23,7 +23,9 @@ pub struct Regions {
 }
 
 /// The page of stores that trigger and stores that ask for a sync.
-const NOTIFY: u64 = 0x1_0000;
+pub(super) const NOTIFY: u64 = 0x1_0000;
+/// What of it another unit takes for one of its tables.
+pub(super) const NOTIFY_SIZE: u64 = 1 << 12;
 
 /// The target of a scrub.
 fn target(block: u8, index: u32) -> u64 {

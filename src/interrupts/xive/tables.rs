@@ -4,7 +4,6 @@
 //! firmware's, for the hardware threads; more pages come from the OS when it allocates VPs, and go back to it at the
 //! next reset.
 
-use super::Addresses;
 use super::structures::{EAS_SIZE, END_SIZE};
 use super::unit::{TablePorts, Unit, Vsd, VsdAddress};
 use crate::hw::mmio::Mmio;
@@ -83,25 +82,20 @@ pub(super) fn direct(address: u64, size: u64) -> Vsd {
     vsd
 }
 
-/// Tells the unit where another chip's is: events for its ENDs go to its notify page, accesses to its NVTs to their
-/// pages.
-pub(super) fn publish_neighbour(ic: &impl Mmio, unit: &Unit, block: u8, at: &Addresses) {
-    const NOTIFY_PAGE: u64 = 1 << 12;
-    let (nvts, size) = at.regions.nvts();
-    let notify = forward(at.ic + (unit.psi_port & !(PAGE - 1)), NOTIFY_PAGE);
-    put_vsds(ic, &unit.tables, block, [notify, notify, notify, forward(nvts, size)]);
-}
-
-/// Descriptor of a table of another chip's, reached through its pages.
-fn forward(address: u64, size: u64) -> Vsd {
-    let mut vsd = direct(address, size);
-    vsd.set_mode(FORWARD);
-    vsd
+/// Tells the unit where it reaches another chip's EASs, PQ bits, ENDs and NVTs.
+pub(super) fn publish_neighbour(ic: &impl Mmio, unit: &Unit, block: u8, gates: [Option<(u64, u64)>; 4]) {
+    let forward = |(address, size)| {
+        let mut vsd = direct(address, size);
+        vsd.set_mode(FORWARD);
+        vsd
+    };
+    put_vsds(ic, &unit.tables, block, gates.map(|gate| gate.map(forward)));
 }
 
 /// Describes a block's tables: EASs, PQ bits, ENDs, NVTs.
-fn put_vsds(ic: &impl Mmio, ports: &TablePorts, block: u8, vsds: [Vsd; 4]) {
+fn put_vsds(ic: &impl Mmio, ports: &TablePorts, block: u8, vsds: [Option<Vsd>; 4]) {
     for (table, vsd) in [ports.eas, ports.esb, 2, 3].into_iter().zip(vsds) {
+        let Some(vsd) = vsd else { continue };
         let units = if table == ports.eas && ports.eas_in_vc_only { 1 } else { 2 };
         for (address, data) in [&ports.vc, &ports.pc].into_iter().take(units) {
             address.write(ic, VsdAddress::new(table, block));
@@ -116,7 +110,8 @@ impl Tables {
         self.clear_sbe(ram);
         ram.sync();
         let ports = &unit.tables;
-        put_vsds(ic, ports, block, [self.eat(), self.sbe(), self.ends.vsd(), self.nvts.vsd()]);
+        let own = [self.eat(), self.sbe(), self.ends.vsd(), self.nvts.vsd()];
+        put_vsds(ic, ports, block, own.map(Some));
         let (address, data) = &ports.vc;
         for queue in 0..ports.queue_count {
             address.write(ic, VsdAddress::new(ports.overflow, queue));
