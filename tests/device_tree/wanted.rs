@@ -202,15 +202,15 @@ pub const BOOTED: &[Wanted] = &[
     (Value, "/ibm,opal", "opal-runtime-size", "each firmware's own memory"),
     (Value, "/ibm,opal", "ibm,opal-memcons", "each firmware's own memory"),
     (Theirs, "/ibm,opal/firmware", "name", "the node's name once more"),
-    (Value, "/ibm,opal", "interrupts", "each firmware's own numbers"),
-    (Value, "/ibm,opal", "interrupt-names", "in the order of the numbers; for people"),
-    (Value, "/pciex@*", "ibm,opal-msi-ranges", "each firmware's own numbers"),
-    (Value, "/pciex@*/pci@0", "interrupt-map", "each firmware's own numbers"),
     (Value, "/pciex@*/pci@0", "ibm,slot-*pluggable", "slots are not switched off and on"),
 ];
 
 #[rustfmt::skip]
 pub const BOOTED_FROM_POWER9: &[Wanted] = &[
+    (Value, "/ibm,opal", "interrupts", "each firmware's own numbers"),
+    (Value, "/ibm,opal", "interrupt-names", "in the order of the numbers; for people"),
+    (Value, "/pciex@*", "ibm,opal-msi-ranges", "each firmware's own numbers"),
+    (Value, "/pciex@*/pci@0", "interrupt-map", "each firmware's own numbers"),
     (Value, "/psi@*", "interrupt*", "each firmware's own numbers"),
 ];
 
@@ -230,4 +230,6 @@ pub const MORE_CHIPS: &[Wanted] = &[
     (Value, "/cpus/PowerPC,POWER*@*", "ibm,associativity", "the last level is the PIR, not the thread's number in its chip; it only has to be unique"),
     (Ours, "/pciex@*/pci@0", "ibm,*", "skiboot knows the slots of the first chip only"),
     (Theirs, "/xscom@*/isa@*", "*interrupt-*", "POWER8: nothing is behind the LPC bus of another chip"),
+    (Value, "/ibm,opal", "interrupts", "POWER8: as for its successors"),
+    (Value, "/ibm,opal", "interrupt-names", "POWER8: as for its successors"),
 ];

@@ -32,12 +32,19 @@ pub struct Board {
 pub struct QemuPart {
     /// QEMU's `-machine`.
     pub machine: String,
+    /// The version that has it, as `--qemu` spells it.
+    #[serde(default = "usual_version")]
+    pub version: String,
     /// CPUs, if the user doesn't say.
     pub smp: u32,
     /// Memory, if the user doesn't say.
     pub memory: String,
     /// Further arguments.
     pub args: Vec<String>,
+}
+
+fn usual_version() -> String {
+    "10".into()
 }
 
 /// Table `[kernel]`

@@ -224,7 +224,7 @@ pub fn debug(options: &BootOptions) -> Result<()> {
 fn plan(options: &BootOptions) -> Result<Plan> {
     let board = Board::named(&options.machine)?;
     let firmware = firmware(options.firmware.as_deref(), &board)?;
-    let qemu = Qemu::select(&options.qemu)?;
+    let qemu = Qemu::select(options.qemu.as_ref().unwrap_or(&board.qemu.version))?;
     let guest = guest(options)?;
     let mut launch = Launch::new(&board, qemu, guest.kernel);
     launch.initrd = Some(guest.initrd);

@@ -332,7 +332,6 @@ pub const CASES: &[Case] = &[
             "nvme,serial=opalite,drive=disk,bus=left",
             "e1000e,netdev=net,romfile=,bus=right",
         ],
-        steps: USUAL_AND_TREE,
         compare: true,
         ..USUAL
     },

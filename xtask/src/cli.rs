@@ -124,9 +124,9 @@ pub struct BootOptions {
     /// skiboot (QEMU's own), or an image; without it ours is built
     #[arg(long)]
     pub firmware: Option<String>,
-    /// 7.2, 10, newest, or a path
-    #[arg(long, default_value = "10")]
-    pub qemu: String,
+    /// 7.2, 10, newest, or a path; without it the version that the board names
+    #[arg(long)]
+    pub qemu: Option<String>,
     /// Seconds until a run that isn't done is ended
     #[arg(long, default_value_t = 180)]
     pub timeout: u64,

@@ -4,6 +4,7 @@ use crate::{board::Board, elf, linker, paths, report, toolchain::Toolchain};
 use anyhow::{Context, Result, bail};
 use std::{
     env, fs,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -18,13 +19,34 @@ pub struct Image {
 /// Builds the image, writes it and its ELF file below `target`, and checks its size.
 pub fn build(board: &Board) -> Result<Image> {
     let built = link(&paths::target().join("firmware"))?;
-    let raw = elf::to_raw(&built, board.load_address)?;
+    let raw = raw(&built, board)?;
     if raw.len() as u64 > board.size_limit {
         bail!("the image has {} bytes, which is more than the {} it may have", raw.len(), board.size_limit);
     }
     paths::put_bytes(&paths::elf(), &built)?;
     paths::put_bytes(&paths::lid(), &raw)?;
     Ok(Image { lid: paths::lid(), size: raw.len() })
+}
+
+/// Where QEMU from version 11 on writes into an image at each reset, as if it were skiboot's, and where `entry.S` finds what
+/// was there: see `kept` in it.
+const OVERWRITTEN: Range<usize> = 0x1_0300..0x1_0400;
+const KEPT: Range<usize> = 0xb00..0xc00;
+
+/// The bytes of the image.
+pub fn raw(elf: &[u8], board: &Board) -> Result<Vec<u8>> {
+    let mut raw = elf::to_raw(elf, board.load_address)?;
+    keep_overwritten(&mut raw)?;
+    Ok(raw)
+}
+
+fn keep_overwritten(raw: &mut [u8]) -> Result<()> {
+    let free = raw.get(KEPT).is_some_and(|place| place.iter().all(|&byte| byte == 0));
+    if !free || raw.len() < OVERWRITTEN.end {
+        bail!("the image has no place at {:#x} for what QEMU writes over", KEPT.start);
+    }
+    raw.copy_within(OVERWRITTEN, KEPT.start);
+    Ok(())
 }
 
 /// Compiles and links the firmware with this target folder; gives the ELF file.
@@ -133,4 +155,22 @@ fn flags(program: &Program, toolchain: &Toolchain) -> Result<Vec<String>> {
         flags.push(format!("--remap-path-prefix={}={name}", folder.display()));
     }
     Ok(flags)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_qemu_writes_over_is_kept_where_the_first_instructions_look() {
+        let mut raw: Vec<u8> = (0..0x2_0000).map(|at: u32| (at ^ at >> 8) as u8).collect();
+        assert!(keep_overwritten(&mut raw.clone()).is_err(), "code would be lost");
+        raw[KEPT].fill(0);
+        let before = raw.clone();
+        keep_overwritten(&mut raw).unwrap();
+        assert_eq!(raw[KEPT], before[0x1_0300..0x1_0400]);
+        raw[KEPT].fill(0);
+        assert_eq!(raw, before);
+        assert!(keep_overwritten(&mut raw[..0x1_0380].to_vec()).is_err());
+    }
 }

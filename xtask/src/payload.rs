@@ -14,12 +14,9 @@ use std::time::Duration;
 
 const LIMITS: Limits =
     Limits { total: Duration::from_secs(300), silence: Duration::from_secs(60), show: false };
-/// Two devices in PEs of their own. `edu` is conventional PCI, which QEMU's root ports take.
+/// Two devices in PEs of their own. (QEMU 7.2 ends itself when one moves as many bytes as it holds.) `edu` is conventional PCI, which QEMU's root ports take.
 const DEVICES: &[&str] =
     &["edu,bus=pcie.0,dma_mask=0xffffffffffffffff", "edu,bus=pcie.1,dma_mask=0xffffffffffffffff"];
-
-/// QEMU 7.2 ends itself when `edu` moves as many bytes as it holds.
-const QEMU: &str = "10";
 
 /// Pseudo-random hostile calls, after which all cases run once more. Skiboot doesn't survive a thousand of them.
 const HOSTILE: &str = "hostile=1000000";
@@ -38,7 +35,8 @@ const SKIBOOTS_FAULTS: &[&str] = &[
 
 /// Runs it on our firmware and on QEMU's own, or on the one that is named, and gives its cases.
 pub fn run(firmware: Option<&str>) -> Result<Vec<Check>> {
-    let mut runs = vec![("powernv8", firmware), ("powernv9", firmware), ("powernv10", firmware)];
+    let machines = ["powernv8", "powernv9", "powernv10", "powernv11"];
+    let mut runs: Vec<_> = machines.iter().map(|machine| (*machine, firmware)).collect();
     if firmware.is_none() {
         runs.push(("powernv9", Some("skiboot")));
     }
@@ -53,7 +51,7 @@ pub fn run(firmware: Option<&str>) -> Result<Vec<Check>> {
 
 fn run_on(machine: &str, firmware: Option<&str>, name: &str) -> Result<Outcome> {
     let board = Board::named(machine)?;
-    let mut launch = Launch::new(&board, Qemu::select(QEMU)?, image::payload()?);
+    let mut launch = Launch::new(&board, Qemu::select(&board.qemu.version)?, image::payload()?);
     launch.firmware = boot::firmware(firmware, &board)?;
     launch.append.clear();
     if firmware != Some("skiboot") {

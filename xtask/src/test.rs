@@ -211,7 +211,7 @@ fn image_checks() -> Result<Vec<Check>> {
         Err(error) => Check::failed("relocations", error.to_string()),
     });
     let again = image::link(&paths::target().join("firmware-again"))?;
-    let same = elf::to_raw(&again, board.load_address)? == fs::read(&image.lid)?;
+    let same = image::raw(&again, &board)? == fs::read(&image.lid)?;
     checks.push(Check::that(
         "reproducible",
         same,

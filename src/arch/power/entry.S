@@ -38,7 +38,18 @@ exception_toc:
     mtsprg2 %r1
     bl    exception
     .endm
-    .irp address, 0x100, 0x200, 0x300, 0x380, 0x400, 0x480, 0x500, 0x600, 0x700, 0x800, 0x900, 0x980, 0xa00, 0xc00, 0xd00, 0xe00, 0xe20, 0xe40, 0xe60, 0xe80, 0xea0, 0xf00, 0xf20, 0xf40, 0xf60, 0xf80
+    .irp address, 0x100, 0x200, 0x300, 0x380, 0x400, 0x480, 0x500, 0x600, 0x700, 0x800, 0x900, 0x980, 0xa00
+    vector \address
+    .endr
+
+# At a reset QEMU from version 11 on describes the memory for a dump where skiboot looks for that: in 256 bytes of the image
+# (PROC_DUMP_AREA of QEMU's hw/ppc/pnv_mpipl.h and skiboot's mem-map.h). What the image has there xtask puts here too.
+    .set overwritten, 0x10300
+    .org _start + 0xb00
+kept:
+    .space 256
+
+    .irp address, 0xc00, 0xd00, 0xe00, 0xe20, 0xe40, 0xe60, 0xe80, 0xea0, 0xf00, 0xf20, 0xf40, 0xf60, 0xf80
     vector \address
     .endr
 
@@ -87,6 +98,21 @@ boot:
     li    %r6, 1
     stwcx. %r6, 0, %r5
     bne-  3b
+    isync
+
+    # Put back what QEMU wrote over. Nothing there ran yet.
+    addi  %r5, %r30, kept - _start
+    addis %r6, %r30, overwritten@ha
+    addi  %r6, %r6, overwritten@l
+    li    %r7, 256 / 8
+    mtctr %r7
+    li    %r7, 0
+5:  ldx   %r8, %r5, %r7
+    stdx  %r8, %r6, %r7
+    addi  %r7, %r7, 8
+    bdnz  5b
+    sync
+    icbi  0, %r6
     isync
 
     # A C environment where we are: bss, relocations, stack, TOC.
