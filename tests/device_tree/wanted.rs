@@ -1,6 +1,6 @@
 //! What differs between our tree and that of stock skiboot on the same machine: every difference is in one of these
 //! tables, with its reason, or is a complaint. The host tests compare what `dt` makes of QEMU's trees with samples; xtask
-//! compares what two boots handed to Linux.
+//! compares what two boots handed to Linux, in which more differs.
 
 use super::flat::Flat;
 use std::collections::BTreeSet;
@@ -188,48 +188,4 @@ pub const DEVICES: &[Wanted] = &[
     (Theirs, "/pciex@*/pci@0/pci@0/device@2", "ibm,slot-wired-lanes", "nobody reads it"),
     (Theirs, "/pciex@*/pci@0/pci@0/device@2", "ibm,power-limit", "nobody reads it"),
     (Value, "/pciex@*/pci@0/pci@0", "interrupt-map*", "a shorter map with a shorter mask; `pins_reach_the_root_port_turned_by_each_bridge`"),
-];
-
-/// What differs besides between two machines that booted: what each firmware chooses for itself.
-#[rustfmt::skip]
-pub const BOOTED: &[Wanted] = &[
-    (Value, "/", "reserved-*", "each firmware's own memory"),
-    (Theirs, "/reserved-memory/ibm,firmware-*", "", "each firmware's own memory"),
-    (Ours, "/reserved-memory/ibm,firmware@*", "", "each firmware's own memory"),
-    (Ours, "/reserved-memory/ibm,rtas@*", "", "PAPR's calls on DMA windows"),
-    (Value, "/ibm,opal", "opal-base-address", "each firmware's own memory"),
-    (Value, "/ibm,opal", "opal-entry-address", "each firmware's own memory"),
-    (Value, "/ibm,opal", "opal-runtime-size", "each firmware's own memory"),
-    (Value, "/ibm,opal", "ibm,opal-memcons", "each firmware's own memory"),
-    (Theirs, "/ibm,opal/firmware", "name", "the node's name once more"),
-    (Value, "/pciex@*/pci@0", "ibm,slot-*pluggable", "slots are not switched off and on"),
-];
-
-#[rustfmt::skip]
-pub const BOOTED_FROM_POWER9: &[Wanted] = &[
-    (Value, "/ibm,opal", "interrupts", "each firmware's own numbers"),
-    (Value, "/ibm,opal", "interrupt-names", "in the order of the numbers; for people"),
-    (Value, "/pciex@*", "ibm,opal-msi-ranges", "each firmware's own numbers"),
-    (Value, "/pciex@*/pci@0", "interrupt-map", "each firmware's own numbers"),
-    (Value, "/psi@*", "interrupt*", "each firmware's own numbers"),
-];
-
-#[rustfmt::skip]
-pub const POWER11: &[Wanted] = &[
-    (Value, "/cpus/ibm,powerpc-cpu-features", "display-name", "the features are POWER10's, and so is their name"),
-];
-
-#[rustfmt::skip]
-pub const RAINIER: &[Wanted] = &[
-    (Value, "/ibm,opal", "ibm,heartbeat-ms", "skiboot's own timers need the polling, and here nothing does"),
-];
-
-/// What differs from the second chip on.
-#[rustfmt::skip]
-pub const MORE_CHIPS: &[Wanted] = &[
-    (Value, "/cpus/PowerPC,POWER*@*", "ibm,associativity", "the last level is the PIR, not the thread's number in its chip; it only has to be unique"),
-    (Ours, "/pciex@*/pci@0", "ibm,*", "skiboot knows the slots of the first chip only"),
-    (Theirs, "/xscom@*/isa@*", "*interrupt-*", "POWER8: nothing is behind the LPC bus of another chip"),
-    (Value, "/ibm,opal", "interrupts", "POWER8: as for its successors"),
-    (Value, "/ibm,opal", "interrupt-names", "POWER8: as for its successors"),
 ];

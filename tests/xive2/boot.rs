@@ -120,7 +120,7 @@ fn another_chip_is_reached_through_its_regions_of_pages() {
     let (first, second) = chips.split_at_mut(1);
     first[0].add_neighbour(&second[0]);
     // PQ bits, ENDs, NVPs, each in block 1: forwarded to where chip 1's BARs are, of their size. Other EASs are never read.
-    let forward = |address: u64, log2: u64| 3 << 62 | address + STRIDE | log2 - 12;
+    let forward = |address: u64, log2: u64| 3 << 62 | (address + STRIDE) | (log2 - 12);
     let expected = [
         (1 << 32, forward(0x6_0500_0000_0000, 33)),
         (2 << 48 | 1 << 32, forward(0x6_0600_0000_0000, 37)),

@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn what_qemu_writes_over_is_kept_where_the_first_instructions_look() {
-        let mut raw: Vec<u8> = (0..0x2_0000).map(|at: u32| (at ^ at >> 8) as u8).collect();
+        let mut raw: Vec<u8> = (0..0x2_0000).map(|at: u32| (at ^ (at >> 8)) as u8).collect();
         assert!(keep_overwritten(&mut raw.clone()).is_err(), "code would be lost");
         raw[KEPT].fill(0);
         let before = raw.clone();

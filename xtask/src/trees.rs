@@ -10,13 +10,55 @@ mod flat;
 #[path = "../../tests/device_tree/wanted.rs"]
 mod wanted;
 
-use wanted::{
-    BOOTED, BOOTED_FROM_POWER9, DEVICES, EVERYWHERE, FROM_POWER9, Kind, MORE_CHIPS, POWER8, POWER9, POWER10,
-    POWER11, RAINIER, Wanted,
-};
+use wanted::Kind::{Ours, Theirs, Value};
+use wanted::{DEVICES, EVERYWHERE, FROM_POWER9, POWER8, POWER9, POWER10, Wanted};
+
+/// What differs besides between two machines that booted: what each firmware chooses for itself.
+#[rustfmt::skip]
+const BOOTED: &[Wanted] = &[
+    (Value, "/", "reserved-*", "each firmware's own memory"),
+    (Theirs, "/reserved-memory/ibm,firmware-*", "", "each firmware's own memory"),
+    (Ours, "/reserved-memory/ibm,firmware@*", "", "each firmware's own memory"),
+    (Ours, "/reserved-memory/ibm,rtas@*", "", "PAPR's calls on DMA windows"),
+    (Value, "/ibm,opal", "opal-base-address", "each firmware's own memory"),
+    (Value, "/ibm,opal", "opal-entry-address", "each firmware's own memory"),
+    (Value, "/ibm,opal", "opal-runtime-size", "each firmware's own memory"),
+    (Value, "/ibm,opal", "ibm,opal-memcons", "each firmware's own memory"),
+    (Theirs, "/ibm,opal/firmware", "name", "the node's name once more"),
+    (Value, "/pciex@*/pci@0", "ibm,slot-*pluggable", "slots are not switched off and on"),
+];
+
+#[rustfmt::skip]
+const BOOTED_FROM_POWER9: &[Wanted] = &[
+    (Value, "/ibm,opal", "interrupts", "each firmware's own numbers"),
+    (Value, "/ibm,opal", "interrupt-names", "in the order of the numbers; for people"),
+    (Value, "/pciex@*", "ibm,opal-msi-ranges", "each firmware's own numbers"),
+    (Value, "/pciex@*/pci@0", "interrupt-map", "each firmware's own numbers"),
+    (Value, "/psi@*", "interrupt*", "each firmware's own numbers"),
+];
+
+#[rustfmt::skip]
+const POWER11: &[Wanted] = &[
+    (Value, "/cpus/ibm,powerpc-cpu-features", "display-name", "the features are POWER10's, and so is their name"),
+];
+
+#[rustfmt::skip]
+const RAINIER: &[Wanted] = &[
+    (Value, "/ibm,opal", "ibm,heartbeat-ms", "skiboot's own timers need the polling, and here nothing does"),
+];
+
+/// What differs from the second chip on.
+#[rustfmt::skip]
+const MORE_CHIPS: &[Wanted] = &[
+    (Value, "/cpus/PowerPC,POWER*@*", "ibm,associativity", "the last level is the PIR, not the thread's number in its chip; it only has to be unique"),
+    (Ours, "/pciex@*/pci@0", "ibm,*", "skiboot knows the slots of the first chip only"),
+    (Theirs, "/xscom@*/isa@*", "*interrupt-*", "POWER8: nothing is behind the LPC bus of another chip"),
+    (Value, "/ibm,opal", "interrupts", "POWER8: as for its successors"),
+    (Value, "/ibm,opal", "interrupt-names", "POWER8: as for its successors"),
+];
 
 /// What differs because the test isn't the same.
-const TESTS: &[Wanted] = &[(Kind::Value, "/chosen", "bootargs", "ports of the host are in it")];
+const TESTS: &[Wanted] = &[(Value, "/chosen", "bootargs", "ports of the host are in it")];
 
 /// Compares what the step `tree` reported of two boots of a machine.
 pub fn beside(machine: &str, ours: &str, theirs: &str) -> Check {
