@@ -6,12 +6,10 @@ use super::psi::Psi;
 use super::xive::{Place, Xive};
 use opalite::hw::mmio::Mmio;
 use opalite::hw::ram::Ram;
-use opalite::interrupts::xive::{Chips, Setup, Tables, Xive as Driver};
+use opalite::interrupts::xive::Chips;
 use opalite::mem::{MemoryMap, Region};
 use opalite::services::{Parts, Services};
-use opalite::units::{ChipId, Pir};
 
-const STRIDE: u64 = 1 << 42;
 /// A thread of chip 0 and one of chip 1.
 const NEAR: u32 = 0x04;
 const FAR: u32 = 0x125;
@@ -29,22 +27,10 @@ impl Pair {
         let memory: &'static ModelRam = Box::leak(Box::new(ram.clone()));
         let mut region = Region::new(REGION + 0x1_2345..RAM);
         let models = [Xive::new(ram.clone(), 0, &[NEAR]), Xive::new(ram.clone(), 1, &[FAR])];
-        let chip = |(number, model): (u32, &Xive<ModelRam>)| {
-            let addresses = ADDRESSES.on_chip(ChipId(number), STRIDE);
-            let threads = [NEAR, FAR].map(Pir);
-            Driver::new(Setup {
-                chip: ChipId(number),
-                threads: &threads,
-                addresses,
-                xscom: &model.scom(),
-                ic: model.window(addresses.ic),
-                vc: model.window(addresses.regions.source_esbs()),
-                ram: memory,
-                tables: Tables::allocate(&mut region, memory),
-            })
-            .unwrap()
-        };
-        let mut chips: Vec<_> = (0..).zip(&models).map(chip).collect();
+        let mut chips: Vec<_> = (0..)
+            .zip(&models)
+            .map(|(chip, model)| driver(chip, &[NEAR, FAR], model, memory, &mut region))
+            .collect();
         let (first, second) = chips.split_at_mut(1);
         first[0].add_neighbour(&second[0]);
         second[0].add_neighbour(&first[0]);

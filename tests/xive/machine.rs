@@ -2,7 +2,7 @@
 
 use super::model::ram::ModelRam;
 use super::psi::Psi;
-use super::xive::Xive;
+use super::xive::{Window, Xive};
 use opalite::firmware::Firmware;
 use opalite::hw::mmio::Mmio;
 use opalite::hw::psi::Psi as PsiBridge;
@@ -89,6 +89,32 @@ pub struct Machine {
     pub firmware: Firmware,
 }
 
+/// How far apart the same unit of two chips is.
+pub const STRIDE: u64 = 1 << 42;
+
+/// Brings the unit of a chip up. `threads`: those of all chips.
+pub fn driver(
+    chip: u32,
+    threads: &[u32],
+    xive: &Xive<ModelRam>,
+    memory: &'static ModelRam,
+    region: &mut Region,
+) -> Driver<Window<ModelRam>, &'static ModelRam> {
+    let threads: Vec<_> = threads.iter().copied().map(Pir).collect();
+    let addresses = ADDRESSES.on_chip(ChipId(chip), STRIDE);
+    Driver::new(Setup {
+        chip: ChipId(chip),
+        threads: &threads,
+        addresses,
+        xscom: &xive.scom(),
+        ic: xive.window(addresses.ic),
+        vc: xive.window(addresses.regions.source_esbs()),
+        ram: memory,
+        tables: Tables::allocate(region, memory),
+    })
+    .unwrap()
+}
+
 impl Machine {
     /// Booted, before the OS's first call.
     pub fn booted() -> Self {
@@ -110,17 +136,7 @@ impl Machine {
         xive.require_pc_vsds(true);
         let memory: &'static ModelRam = Box::leak(Box::new(ram.clone()));
         let mut region = Region::new(REGION + 0x1_2345..RAM);
-        let mut driver = Driver::new(Setup {
-            chip: ChipId(0),
-            threads: &PIRS.map(Pir),
-            addresses: ADDRESSES,
-            xscom: &xive.scom(),
-            ic: xive.window(IC),
-            vc: xive.window(ESB),
-            ram: memory,
-            tables: Tables::allocate(&mut region, memory),
-        })
-        .unwrap();
+        let mut driver = driver(0, &PIRS, &xive, memory, &mut region);
         let wire = xive.clone();
         psi.on_event(move |event| {
             assert_eq!(event.address, PSI_PORT, "PSI's port");

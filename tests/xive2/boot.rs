@@ -5,9 +5,8 @@ use super::model::ram::ModelRam;
 use super::psi::Write;
 use super::xive::{Place, Xive};
 use opalite::hw::ram::Ram;
-use opalite::interrupts::xive::{Setup, Tables, Xive as Driver};
 use opalite::mem::Region;
-use opalite::units::{ChipId, Pir};
+use opalite::units::Pir;
 
 fn stores(machine: &Machine, place: Place) -> Vec<(u64, u64)> {
     let writes = machine.xive.writes();
@@ -96,26 +95,14 @@ fn tables_are_told_to_the_units_that_use_them() {
 
 #[test]
 fn another_chip_is_reached_through_its_regions_of_pages() {
-    const STRIDE: u64 = 1 << 42;
     let ram = ModelRam::new(0, RAM);
     let memory: &'static ModelRam = Box::leak(Box::new(ram.clone()));
     let mut region = Region::new(REGION..RAM);
     let models = [Xive::new(ram.clone(), 0, &[0x04]), Xive::new(ram.clone(), 1, &[0x104])];
-    let chip = |(number, model): (u32, &Xive<ModelRam>)| {
-        let addresses = ADDRESSES.on_chip(ChipId(number), STRIDE);
-        Driver::new(Setup {
-            chip: ChipId(number),
-            threads: &[0x04, 0x104].map(Pir),
-            addresses,
-            xscom: &model.scom(),
-            ic: model.window(addresses.ic),
-            vc: model.window(addresses.regions.source_esbs()),
-            ram: memory,
-            tables: Tables::allocate(&mut region, memory),
-        })
-        .unwrap()
-    };
-    let mut chips: Vec<_> = (0..).zip(&models).map(chip).collect();
+    let mut chips: Vec<_> = (0..)
+        .zip(&models)
+        .map(|(chip, model)| driver(chip, &[0x04, 0x104], model, memory, &mut region))
+        .collect();
     models[0].forget_accesses();
     let (first, second) = chips.split_at_mut(1);
     first[0].add_neighbour(&second[0]);
