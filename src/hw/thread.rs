@@ -6,6 +6,8 @@ pub trait Thread: Send + Sync {
     fn waiting(&self) -> bool;
     /// Makes it leave firmware for that real address. It waits in firmware.
     fn start(&self, address: u64);
+    /// It comes back from the OS and counts as waiting from now on: it leaves again as soon as it has got there.
+    fn come_back(&self);
     /// Whether it is inside an OPAL call.
     fn in_call(&self) -> bool;
 }

@@ -82,9 +82,11 @@ impl Cpus {
         }
     }
 
-    /// A thread comes back from the OS.
+    /// A thread comes back from the OS. It can be started from now on, though it has yet to reach the place where it waits:
+    /// whoever sees it gone from the OS, as a kernel does that another one starts, may start it at once.
     pub fn returned(&self, pir: Pir) {
         if let Ok(entry) = self.find(pir) {
+            entry.thread.come_back();
             entry.started.store(false, Ordering::Release);
         }
     }

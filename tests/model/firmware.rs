@@ -42,6 +42,9 @@ impl Thread for ModelThread {
         self.started_at.store(address, Ordering::Relaxed);
         self.waiting.store(self.stuck.load(Ordering::Relaxed), Ordering::Relaxed);
     }
+    fn come_back(&self) {
+        self.waiting.store(true, Ordering::Relaxed);
+    }
     fn in_call(&self) -> bool {
         self.in_call.load(Ordering::Relaxed)
     }

@@ -83,6 +83,9 @@ impl Thread for CpuArea {
     fn start(&self, address: u64) {
         self.start.store(address, Ordering::Release);
     }
+    fn come_back(&self) {
+        self.waiting.store(1, Ordering::Release);
+    }
     fn in_call(&self) -> bool {
         self.depth.load(Ordering::Acquire) != 0
     }
