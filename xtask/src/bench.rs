@@ -14,7 +14,7 @@ mod tokens;
 
 use crate::{
     board::Board,
-    boot,
+    boot::{self, Guest},
     fetch::Kernel,
     paths,
     qemu::{Launch, Qemu},
@@ -97,7 +97,7 @@ pub fn run(args: Vec<String>) -> Result<()> {
         return nested::compare(&options.machine, ours, options.only, options.runs);
     }
     let mut machine = Machine {
-        launch: quiet_boot(&board, qemu)?,
+        launch: quiet_boot(&board, qemu, boot::fetched_guest(Kernel::V6_12)?),
         devices: boot::demo_devices(&board)?,
         plugin: machine::build_plugin(&paths::target())?,
         icount: !options.scale,
@@ -188,12 +188,11 @@ fn scale(mut machine: Machine, image: Option<PathBuf>) -> Result<()> {
 
 /// The demonstration's guest, quiet, with as little traffic as calls every part: what Linux prints and copies is the
 /// same work for any firmware.
-fn quiet_boot(board: &Board, qemu: Qemu) -> Result<Launch> {
-    let guest = boot::fetched_guest(Kernel::V6_12)?;
+fn quiet_boot(board: &Board, qemu: Qemu, guest: Guest) -> Launch {
     let mut launch = Launch::new(board, qemu, guest.kernel);
     launch.initrd = Some(guest.initrd);
     launch.smp = "1".into();
     launch.memory = "2G".into();
     launch.append += " quiet opalite.modules=nvme,e1000e opalite.steps=nvme opalite.megabytes=4";
-    Ok(launch)
+    launch
 }

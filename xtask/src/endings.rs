@@ -5,7 +5,7 @@ use crate::{
     boot,
     console::{self, Limits},
     fetch::{self, Kernel},
-    paths,
+    parallel, paths,
     qemu::{Launch, Qemu},
     report::{self, Check},
 };
@@ -58,7 +58,7 @@ const CASES: &[Case] = &[
 pub fn run() -> Result<Vec<Check>> {
     // One image boots all machines.
     let firmware = boot::firmware(None, &Board::named("powernv9")?)?;
-    CASES.iter().map(|case| one(case, firmware.clone())).collect()
+    parallel::each(CASES, |case| one(case, firmware.clone()))?.into_iter().collect()
 }
 
 fn one(case: &Case, firmware: Option<PathBuf>) -> Result<Check> {

@@ -5,16 +5,20 @@ use crate::{
     board::Board,
     boot,
     console::{self, Ending, Limits, Outcome},
-    image,
+    image, parallel,
     qemu::{Launch, Qemu},
     report::{self, Check},
 };
 use anyhow::Result;
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 const LIMITS: Limits =
-    Limits { total: Duration::from_secs(300), silence: Duration::from_secs(60), show: false };
-/// Two devices in PEs of their own. (QEMU 7.2 ends itself when one moves as many bytes as it holds.) `edu` is conventional PCI, which QEMU's root ports take.
+    Limits { total: Duration::from_secs(300), silence: Duration::from_secs(120), show: false };
+/// Two devices in PEs of their own. `edu` is conventional PCI, which QEMU's root ports take. (QEMU 7.2 ends itself when one moves
+/// as many bytes as it holds.)
 const DEVICES: &[&str] =
     &["edu,bus=pcie.0,dma_mask=0xffffffffffffffff", "edu,bus=pcie.1,dma_mask=0xffffffffffffffff"];
 
@@ -33,28 +37,35 @@ const SKIBOOTS_FAULTS: &[&str] = &[
     "the 4 GiB mode takes its windows and keeps itself",
 ];
 
+/// Machines that it runs on.
+const MACHINES: [&str; 4] = ["powernv8", "powernv9", "powernv10", "powernv11"];
+
 /// Runs it on our firmware and on QEMU's own, or on the one that is named, and gives its cases.
 pub fn run(firmware: Option<&str>) -> Result<Vec<Check>> {
-    let machines = ["powernv8", "powernv9", "powernv10", "powernv11"];
-    let mut runs: Vec<_> = machines.iter().map(|machine| (*machine, firmware)).collect();
+    let payload = image::payload()?;
+    // One image boots all machines.
+    let image = boot::firmware(firmware, &Board::named(MACHINES[0])?)?;
+    let mut runs: Vec<_> = MACHINES.iter().map(|machine| (*machine, image.clone())).collect();
     if firmware.is_none() {
-        runs.push(("powernv9", Some("skiboot")));
+        runs.push(("powernv9", None));
     }
-    let mut checks = Vec::new();
-    for (machine, firmware) in runs {
-        let skiboot = firmware == Some("skiboot");
-        let name = format!("payload on {machine}{}", if skiboot { " under skiboot" } else { "" });
-        checks.extend(judge(&name, machine, run_on(machine, firmware, &name)?, skiboot));
+    // Whatever isn't there is fetched before two look for it at once.
+    for machine in MACHINES {
+        Qemu::select(&Board::named(machine)?.qemu.version)?;
     }
-    Ok(checks)
+    let results = parallel::each(&runs, |(machine, image)| one(machine, image.clone(), &payload))?;
+    let checks: Result<Vec<_>> = results.into_iter().collect();
+    Ok(checks?.concat())
 }
 
-fn run_on(machine: &str, firmware: Option<&str>, name: &str) -> Result<Outcome> {
+fn one(machine: &str, firmware: Option<PathBuf>, payload: &Path) -> Result<Vec<Check>> {
+    let skiboot = firmware.is_none();
+    let name = format!("payload on {machine}{}", if skiboot { " under skiboot" } else { "" });
     let board = Board::named(machine)?;
-    let mut launch = Launch::new(&board, Qemu::select(&board.qemu.version)?, image::payload()?);
-    launch.firmware = boot::firmware(firmware, &board)?;
+    let mut launch = Launch::new(&board, Qemu::select(&board.qemu.version)?, payload.into());
+    launch.firmware = firmware;
     launch.append.clear();
-    if firmware != Some("skiboot") {
+    if !skiboot {
         launch.append.push_str(HOSTILE);
         launch.extra.extend(["-icount".into(), CLOCK.into()]);
     }
@@ -62,7 +73,7 @@ fn run_on(machine: &str, firmware: Option<&str>, name: &str) -> Result<Outcome> 
     report::step(&format!("running the {name}"));
     let outcome = console::run(&launch, LIMITS, &mut |_| None)?;
     boot::keep_log(&name.replace(' ', "-"), &outcome.console)?;
-    Ok(outcome)
+    Ok(judge(&name, machine, outcome, skiboot))
 }
 
 fn judge(run: &str, machine: &str, Outcome { console, ending, .. }: Outcome, skiboot: bool) -> Vec<Check> {

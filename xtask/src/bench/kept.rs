@@ -8,7 +8,9 @@ use super::{
 };
 use crate::{
     board::Board,
-    boot, image, paths,
+    boot,
+    fetch::Kernel,
+    image, parallel, paths,
     qemu::{Launch, Qemu},
     report::{self, Check},
 };
@@ -22,41 +24,51 @@ const MEMORY: [&str; 2] = ["2G", "16G"];
 
 /// Counts on each machine; a limit of `cargo xtask bench` that is missed is a failed check.
 pub fn run() -> Result<Vec<Check>> {
-    let mut checks = Vec::new();
-    for name in MACHINES {
-        let board = Board::named(name)?;
-        let image = image::build(&board)?.lid;
+    // One image boots all machines.
+    let image = image::build(&Board::named(MACHINES[0])?)?.lid;
+    let payload = image::payload()?;
+    let plugin = machine::build_plugin(&paths::target())?;
+    let guest = boot::fetched_guest(Kernel::V6_12)?;
+    let qemu = Qemu::select("10")?;
+    let counted = parallel::each(MACHINES, |name| {
         report::step(&format!("counting on {name}"));
-        let qemu = Qemu::select("10")?;
-        let mut machine = Machine {
-            launch: super::quiet_boot(&board, qemu.clone())?,
+        let board = Board::named(name)?;
+        let machine = Machine {
+            launch: super::quiet_boot(&board, qemu.clone(), guest.clone()),
             devices: boot::demo_devices(&board)?,
-            plugin: machine::build_plugin(&paths::target())?,
+            plugin: plugin.clone(),
             icount: true,
             limit: Duration::from_secs(300),
         };
-        let Outcome { counts, complaint } = machine.boot(name, Some(image.clone()))?;
-        let whole = format!("cost on {name}: boot");
-        checks.push(Check::that(&whole, complaint.is_none(), complaint.unwrap_or_default()));
-        checks.extend(limits::judge(&counts, true).iter().map(|verdict| told(name, verdict)));
-        // For a PHB3 Linux invalidates by a register.
-        if *name != "powernv8" {
-            let kills = counts.called(tokens::PCI_TCE_KILL);
-            checks.push(Check::that(&format!("cost on {name}: PCI_TCE_KILL was made"), kills, ""));
-        }
+        let mut bare = Launch::new(&board, qemu.clone(), payload.clone());
+        bare.append.clear();
+        bare.smp = "1".into();
+        on_one(name, machine, bare, &image)
+    })?;
+    let checks: Result<Vec<_>> = counted.into_iter().collect();
+    Ok(checks?.concat())
+}
 
-        machine.launch = Launch::new(&board, qemu, image::payload()?);
-        machine.launch.append.clear();
-        machine.launch.smp = "1".into();
-        let mut taken = Vec::new();
-        let devices = std::mem::take(&mut machine.devices);
-        for (memory, devices) in [(MEMORY[0], &devices[..]), (MEMORY[0], &[]), (MEMORY[1], &[])] {
-            machine.launch.memory = memory.into();
-            machine.devices = devices.to_vec();
-            taken.push(to_kernel(&machine, name, &image)?);
-        }
-        checks.extend(grows(name, [taken[0], taken[1], taken[2]]));
+/// Counts one whole boot of Linux, and boots as far as a kernel that does nothing.
+fn on_one(name: &str, mut machine: Machine, bare: Launch, image: &Path) -> Result<Vec<Check>> {
+    let Outcome { counts, complaint } = machine.boot(name, Some(image.into()))?;
+    let whole = format!("cost on {name}: boot");
+    let mut checks = vec![Check::that(&whole, complaint.is_none(), complaint.unwrap_or_default())];
+    checks.extend(limits::judge(&counts, true).iter().map(|verdict| told(name, verdict)));
+    // For a PHB3 Linux invalidates by a register.
+    if name != "powernv8" {
+        let kills = counts.called(tokens::PCI_TCE_KILL);
+        checks.push(Check::that(&format!("cost on {name}: PCI_TCE_KILL was made"), kills, ""));
     }
+    machine.launch = bare;
+    let mut taken = Vec::new();
+    let devices = std::mem::take(&mut machine.devices);
+    for (memory, devices) in [(MEMORY[0], &devices[..]), (MEMORY[0], &[]), (MEMORY[1], &[])] {
+        machine.launch.memory = memory.into();
+        machine.devices = devices.to_vec();
+        taken.push(to_kernel(&machine, name, image)?);
+    }
+    checks.extend(grows(name, [taken[0], taken[1], taken[2]]));
     Ok(checks)
 }
 
