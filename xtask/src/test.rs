@@ -33,7 +33,7 @@ use std::{
 
 /// A computer that is busy with two of them is slow, and many threads share what it has.
 fn limits(case: &Case) -> Limits {
-    let total = if case.threads() < 8 { 300 } else { 600 };
+    let total = if case.threads() < 4 { 300 } else { 600 };
     Limits { total: Duration::from_secs(total), silence: Duration::from_secs(120), show: false }
 }
 
