@@ -11,8 +11,8 @@ else
     # The links that busybox made of itself it makes again.
     (cd / && { ls -d bin bin/busybox dev proc sys tmp && find init steps modules; } | cpio -o -H newc >/tmp/initrd) 2>/dev/null
     # Linux copies the new kernel to its place with a function that asks the running task whether vector registers may be used
-    # (`copy_segments` of its kexec/core_64.c). If the copy lies over that task, it goes wrong or stands still, under any
-    # firmware. The new kernel goes to low memory, so the task is made on a CPU of the second node, of that node's memory.
+    # (`copy_segments` of its kexec/core_64.c). If the copy lies over that task, it goes wrong or stands still. The new
+    # kernel goes to low memory, so the task is made on a CPU of the second node, of that node's memory.
     taskset -p 8 $$ >/dev/null
     kexec -l /vmlinux --initrd=/tmp/initrd --append="$(cat /proc/cmdline) opalite.second=yes" 2>/tmp/error ||
         say "kexec failed to load: $(tail -n 1 /tmp/error)"
