@@ -64,7 +64,7 @@ const BRIDGES: phb::Addresses = phb::Addresses {
 /// `powernv10-rainier` has the same tree.
 static POWERNV10: Board = POWER10;
 
-/// QEMU made it of powernv10's units. Never tried: the QEMU that we have doesn't know it.
+/// QEMU made it of powernv10's units; QEMU 10.0 doesn't have it.
 static POWERNV11: Board = Board { compatible: "qemu,powernv11", ..POWER10 };
 
 const POWER10: Board = Board {

@@ -9,6 +9,7 @@ mod kept;
 mod limits;
 mod machine;
 mod nested;
+mod scale;
 mod table;
 mod tokens;
 
@@ -56,7 +57,7 @@ struct Options {
     /// A version like 10, or a path; 9.1 is the oldest that can count
     #[arg(long, default_value = "10")]
     qemu: String,
-    /// Only count from reset to the kernel, on machines of more and more threads and chips
+    /// Only count from reset to the kernel, on machines of more and more threads, chips and bridges
     #[arg(long)]
     scale: bool,
     /// Seconds after which a boot is given up
@@ -100,11 +101,12 @@ pub fn run(args: Vec<String>) -> Result<()> {
         launch: quiet_boot(&board, qemu, boot::fetched_guest(Kernel::V6_12)?),
         devices: boot::demo_devices(&board)?,
         plugin: machine::build_plugin(&paths::target())?,
-        icount: !options.scale,
+        icount: true,
         limit: Duration::from_secs(options.timeout),
     };
     if options.scale {
-        return scale(machine, ours);
+        let firmware = if ours.is_some() { Firmware::Opalite } else { Firmware::Skiboot };
+        return scale::run(machine, &board, firmware.name(), ours);
     }
     if options.iommu_nobypass {
         machine.launch.append += " iommu=nobypass";
@@ -159,31 +161,6 @@ pub fn run(args: Vec<String>) -> Result<()> {
         0 => Ok(()),
         missed => bail!("Opalite misses {missed} of {} limits", verdicts.len()),
     }
-}
-
-/// Machines of more and more threads and chips, as QEMU spells them. Each chip has six bridges.
-const SCALE: &[&str] = &["1", "2", "4", "8,sockets=2,cores=4"];
-
-/// Boots each as far as the kernel goes without a file system, and prints what came before the kernel. Waits for
-/// other threads are part of it, and last as long as the host lets them.
-fn scale(mut machine: Machine, image: Option<PathBuf>) -> Result<()> {
-    machine.launch.initrd = None;
-    let name = if image.is_some() { Firmware::Opalite } else { Firmware::Skiboot }.name();
-    let mut rows = Vec::new();
-    for &smp in SCALE {
-        report::step(&format!("counting {name} with -smp {smp}"));
-        machine.launch.smp = smp.into();
-        let Outcome { counts, complaint } = machine.boot("scale", image.clone())?;
-        match counts.to_kernel {
-            Some(count) => rows.push((smp, count)),
-            None => bail!("-smp {smp}: {}", complaint.unwrap_or_default()),
-        }
-    }
-    println!("Instructions of the booting thread from reset to the kernel, {name}:\n");
-    for (smp, count) in rows {
-        println!("  {count:>12}  -smp {smp}");
-    }
-    Ok(())
 }
 
 /// The demonstration's guest, quiet, with as little traffic as calls every part: what Linux prints and copies is the

@@ -61,6 +61,8 @@ pub struct KernelPart {
 pub struct PciPart {
     /// Buses that take one device each.
     pub buses: Vec<String>,
+    /// What QEMU calls the bus between a bridge and its root port, before the number.
+    pub root: String,
 }
 
 impl Board {

@@ -350,6 +350,9 @@ fn start(case: &Case, ready: &Ready, firmware: Option<&Path>) -> Result<Booted> 
     if case.compare {
         launch.append += &format!(" {}", more::LEVELS);
     }
+    if case.by_hand {
+        launch.machine.push("-nodefaults".into());
+    }
     if !case.append.is_empty() {
         launch.append += &format!(" {}", case.append);
     }

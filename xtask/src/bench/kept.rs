@@ -4,7 +4,7 @@
 use super::{
     limits::{self, Verdict},
     machine::{self, Machine, Outcome},
-    tokens,
+    scale, tokens,
 };
 use crate::{
     board::Board,
@@ -43,14 +43,14 @@ pub fn run() -> Result<Vec<Check>> {
         let mut bare = Launch::new(&board, qemu.clone(), payload.clone());
         bare.append.clear();
         bare.smp = "1".into();
-        on_one(name, machine, bare, &image)
+        on_one(name, &board, machine, bare, &image)
     })?;
     let checks: Result<Vec<_>> = counted.into_iter().collect();
     Ok(checks?.concat())
 }
 
-/// Counts one whole boot of Linux, and boots as far as a kernel that does nothing.
-fn on_one(name: &str, mut machine: Machine, bare: Launch, image: &Path) -> Result<Vec<Check>> {
+/// Counts one whole boot of Linux, and boots as far as a kernel that does nothing, with more and less in the machine.
+fn on_one(name: &str, board: &Board, mut machine: Machine, bare: Launch, image: &Path) -> Result<Vec<Check>> {
     let Outcome { counts, complaint } = machine.boot(name, Some(image.into()))?;
     let whole = format!("cost on {name}: boot");
     let mut checks = vec![Check::that(&whole, complaint.is_none(), complaint.unwrap_or_default())];
@@ -69,6 +69,14 @@ fn on_one(name: &str, mut machine: Machine, bare: Launch, image: &Path) -> Resul
         taken.push(to_kernel(&machine, name, image)?);
     }
     checks.extend(grows(name, [taken[0], taken[1], taken[2]]));
+    let mut few = Vec::new();
+    for count in [0, 1] {
+        let mut fewer = machine.clone();
+        fewer.launch.memory = MEMORY[0].into();
+        scale::with_bridges(&mut fewer, board, count);
+        few.push(to_kernel(&fewer, name, image)?);
+    }
+    checks.push(bridges(name, [few[0], few[1], taken[1]], board.pci.buses.len() as u64));
     Ok(checks)
 }
 
@@ -105,6 +113,17 @@ fn grows(machine: &str, [devices, bare, memory]: [u64; 3]) -> [Check; 2] {
     ]
 }
 
+/// Instructions to the kernel with no bridge, with one and with all: a bridge costs what it costs, and none later costs more
+/// than the first.
+fn bridges(machine: &str, [none, one, all]: [u64; 3], count: u64) -> Check {
+    let proportional = none < one && one < all && all - one <= (count - 1) * (one - none);
+    Check::that(
+        &format!("cost on {machine}: bridges that aren't there"),
+        proportional,
+        format!("{none} to the kernel without, {one} with one, {all} with {count}"),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,5 +135,13 @@ mod tests {
         assert_eq!(passed([1_000_000, 1_000_000, 1_000_000]), [false, true]);
         assert_eq!(passed([2_000_000, 1_000_000, 1_003_000]), [true, false]);
         assert_eq!(passed([2_000_000, 1_000_000, 997_000]), [true, false]);
+    }
+
+    #[test]
+    fn a_bridge_that_is_not_there_costs_nothing() {
+        let passed = |taken| bridges("any", taken, 6).passed();
+        assert!(passed([2_000_000, 2_200_000, 3_200_000]));
+        assert!(!passed([2_200_000, 2_200_000, 3_200_000]) && !passed([2_300_000, 2_200_000, 3_200_000]));
+        assert!(!passed([2_000_000, 2_200_000, 3_200_001]));
     }
 }

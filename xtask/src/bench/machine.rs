@@ -20,6 +20,7 @@ const OLDEST: (u32, u32) = (9, 1);
 const GRACE: Duration = Duration::from_secs(10);
 
 /// What all boots of a bench have in common.
+#[derive(Clone)]
 pub struct Machine {
     /// QEMU, kernel and command line.
     pub launch: Launch,
