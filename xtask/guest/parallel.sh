@@ -4,6 +4,7 @@ disk=/dev/nvme0n1
 [ -b $disk ] || disk=/dev/null
 sources=$(sed -n 's/^ *\([0-9]*\):.* opal-psi.*/\1/p' /proc/interrupts)
 count=$(echo "$sources" | wc -l)
+all=$(ls -d /sys/devices/system/cpu/cpu[0-9]* | wc -l)
 cpus=0
 quiet
 for cpu in /sys/devices/system/cpu/cpu[0-9]*; do
@@ -16,12 +17,12 @@ for cpu in /sys/devices/system/cpu/cpu[0-9]*; do
                 [ -c /dev/nvram ] && dd if=/dev/nvram bs=4k count=8
                 dd if=$1 bs=64k count=8 iflag=direct
             } 2>/dev/null | md5sum >>"/tmp/parallel.$0"
-            for mask in 1 2 4 8; do
-                echo $mask >"/proc/irq/$2/smp_affinity" || echo "not moved" >>"/tmp/parallel.$0"
+            for to in 0 1 2 3; do
+                echo $((1 << to % $3)) >"/proc/irq/$2/smp_affinity" || echo "not moved" >>"/tmp/parallel.$0"
             done
             echo "OPALITE-PARALLEL $0 $round 0123456789abcdefghijklmnopqrstuvwxyz" >/dev/console
         done
-    ' "$number" "$disk" "$(echo "$sources" | sed -n "$((number % count + 1))p")" &
+    ' "$number" "$disk" "$(echo "$sources" | sed -n "$((number % count + 1))p")" "$all" &
 done
 wait
 loud

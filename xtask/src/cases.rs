@@ -17,8 +17,8 @@ pub struct Case {
     pub smp: Option<&'static str>,
     /// Memory, if not the board's.
     pub memory: Option<&'static str>,
-    /// The machine has only what is among the devices: no bridges and no BMC of QEMU's own choice.
-    pub by_hand: bool,
+    /// The bridges are among the devices; there are none of QEMU's own choice.
+    pub own_bridges: bool,
     /// Added to the command line of the kernel.
     pub append: &'static str,
     /// QEMU's `-device`s; `drive=disk`, `drive=stick` and `netdev=net` are provided.
@@ -58,7 +58,7 @@ const USUAL: Case = Case {
     kernel: Kernel::V6_12,
     smp: None,
     memory: None,
-    by_hand: false,
+    own_bridges: false,
     append: "",
     devices: &[NVME, E1000E],
     modules: &["nvme", "e1000e"],
@@ -286,10 +286,8 @@ pub const CASES: &[Case] = &[
     Case {
         name: "some-bridges",
         smp: Some("2,sockets=2"),
-        by_hand: true,
+        own_bridges: true,
         devices: &[
-            "ipmi-bmc-sim,id=bmc",
-            "isa-ipmi-bt,bmc=bmc,irq=10",
             "pnv-phb,chip-id=1,index=1",
             "pnv-phb-root-port,id=far,bus=pnv-phb4-root.0",
             "pnv-phb,chip-id=0,index=0",
@@ -514,10 +512,8 @@ pub const CASES: &[Case] = &[
     // On this machine functions have an extended configuration space only below ports that are made by hand.
     Case {
         name: "power8-some-bridges",
-        by_hand: true,
+        own_bridges: true,
         devices: &[
-            "ipmi-bmc-sim,id=bmc",
-            "isa-ipmi-bt,bmc=bmc,irq=10",
             "pnv-phb,chip-id=0,index=2",
             "pnv-phb-root-port,id=first,bus=pnv-phb3-root.0",
             "pnv-phb,chip-id=0,index=1",
@@ -592,6 +588,28 @@ pub const CASES: &[Case] = &[
         append: "iommu=nobypass",
         expect: POWER10_WITHOUT_BYPASS,
         ..POWER10
+    },
+    Case {
+        name: "power11-cpus-2",
+        machine: "powernv11",
+        qemu: NEWEST,
+        smp: Some("2,sockets=2"),
+        steps: &["cpus", "numa", "nvme", "net", "smp", "parallel", "hotplug", "irq", "pci"],
+        expect: &[
+            Expect::Cpus(2),
+            Expect::Nvme(MEGABYTES),
+            Expect::Net,
+            Expect::Line("node 0 cpus=0 distance=10,40 mib="),
+            Expect::Line("node 1 cpus=1 distance=40,10 mib="),
+            Expect::Line("device 0012:01:00.0 node=1"),
+            Expect::Line("far nodes=2 near=2 equal=4 of=4"),
+            Expect::Line("smp cpus=2 interrupts=3"),
+            Expect::Ipis(2),
+            Expect::Line("clocks cpus=2 readings=6"),
+            Expect::Line("parallel cpus=2 reads=4 different=1"),
+            Expect::Line("hotplug cpus=2 rounds=20 online=0-1"),
+        ],
+        ..CHIPS_2
     },
     Case { name: "power11-chips-2-tree", machine: "powernv11", qemu: NEWEST, ..TREE },
     Case { name: "power11-chips-2", machine: "powernv11", qemu: NEWEST, by_name: true, ..CHIPS_2 },

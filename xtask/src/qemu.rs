@@ -166,6 +166,14 @@ impl Launch {
         self.extra.extend(["-device".into(), description.into()]);
     }
 
+    /// The machine without the bridges that QEMU gives it: those that there shall be are devices. QEMU takes the BMC away with
+    /// them, which is put back, for without it nothing powers off.
+    pub fn without_bridges(&mut self) {
+        self.machine.push("-nodefaults".into());
+        self.device("ipmi-bmc-sim,id=bmc");
+        self.device("isa-ipmi-bt,bmc=bmc,irq=10");
+    }
+
     /// A disk image under a name that a device refers to.
     pub fn drive(&mut self, name: &str, file: &Path) {
         let mut drive = OsString::from(format!("if=none,format=raw,id={name},file="));

@@ -342,6 +342,9 @@ fn start(case: &Case, ready: &Ready, firmware: Option<&Path>) -> Result<Booted> 
     launch.firmware = firmware.map(Path::to_path_buf);
     launch.smp = case.smp.map_or(launch.smp, str::to_string);
     launch.memory = case.memory.map_or(launch.memory, str::to_string);
+    if case.own_bridges {
+        launch.without_bridges();
+    }
     // The boards end a run at a reboot.
     if case.expect.iter().any(|expect| matches!(expect, Expect::Reboot)) {
         launch.machine.retain(|argument| argument != "-no-reboot");
@@ -349,9 +352,6 @@ fn start(case: &Case, ready: &Ready, firmware: Option<&Path>) -> Result<Booted> 
     launch.append += &format!(" {PATIENCE}");
     if case.compare {
         launch.append += &format!(" {}", more::LEVELS);
-    }
-    if case.by_hand {
-        launch.machine.push("-nodefaults".into());
     }
     if !case.append.is_empty() {
         launch.append += &format!(" {}", case.append);

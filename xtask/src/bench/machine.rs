@@ -1,7 +1,7 @@
 //! One boot under QEMU with the counting plugin.
 
 use super::{counts::Counts, tokens};
-use crate::{console, paths, qemu::Launch, tools};
+use crate::{board::Board, console, paths, qemu::Launch, tools};
 use anyhow::{Context, Result, bail};
 use std::{
     env::consts::{DLL_PREFIX, DLL_SUFFIX},
@@ -69,6 +69,22 @@ impl Machine {
             format!("{what} ({seconds:.0} s). The end of {}: {}", paths::shown(&serial), tail(&serial))
         });
         Ok(Outcome { counts, complaint })
+    }
+
+    /// Boots, and gives the instructions from reset to the kernel, whatever comes of the kernel then.
+    pub fn to_kernel(&self, name: &str, image: Option<PathBuf>) -> Result<u64> {
+        let Outcome { counts, complaint } = self.boot(name, image)?;
+        counts.to_kernel.with_context(|| format!("{name}: {}", complaint.unwrap_or_default()))
+    }
+
+    /// Takes the bridges away, and what is plugged into them, but for so many of chip 0.
+    pub fn keep_bridges(&mut self, board: &Board, count: usize) {
+        self.launch.without_bridges();
+        self.devices.clear();
+        for (index, bus) in board.pci.buses.iter().enumerate().take(count) {
+            self.devices.push(format!("pnv-phb,chip-id=0,index={index}"));
+            self.devices.push(format!("pnv-phb-root-port,id={bus},bus={}.{index}", board.pci.root));
+        }
     }
 
     fn command(&self, image: Option<PathBuf>, disk: &Path, serial: &Path, counts: &Path) -> Command {
